@@ -1,0 +1,85 @@
+# Builds, installs and tests plproxy as PostgreSQL people expect; `make help` lists the targets.
+#
+#   PG_CONFIG  pg_config of the PostgreSQL to build for: the first one on PATH, else the newest of Debian's
+#   PG         or only its major version, looked up in pgrx-config.toml: make PG=17
+#   DESTDIR    put before every path that is installed to, for packagers
+
+ifdef PG
+PG_CONFIG ?= $(or $(shell sed -n 's/^pg$(PG) *= *"\(.*\)"/\1/p' pgrx-config.toml),\
+  $(error pgrx-config.toml has no line for PostgreSQL $(PG)))
+endif
+PG_CONFIG ?= $(shell command -v pg_config || ls -v /usr/lib/postgresql/*/bin/pg_config 2>/dev/null | tail -n 1)
+
+# All of these are expanded when a recipe uses them, so that `setup` can install PostgreSQL first.
+pg_config = $(abspath $(or $(shell command -v '$(PG_CONFIG)'),\
+  $(error No pg_config$(if $(PG_CONFIG), at $(PG_CONFIG)). `make setup` installs what is missing; or name one: make PG_CONFIG=/path/to/pg_config)))
+major = $(shell '$(pg_config)' --version | sed 's/^PostgreSQL \([0-9]*\).*/\1/')
+bindir = $(shell '$(pg_config)' --bindir)
+pkglibdir = $(DESTDIR)$(shell '$(pg_config)' --pkglibdir)
+extensiondir = $(DESTDIR)$(shell '$(pg_config)' --sharedir)/extension
+pg_regress = $(abspath $(dir $(shell '$(pg_config)' --pgxs))../test/regress/pg_regress)
+
+# One build tree for each major version, and in it one profile for everything: lint, tests and library share what
+# they can, and going back to another PostgreSQL rebuilds nothing.
+target = target/pg$(major)
+# pgrx declares Rust 1.96; it builds and runs with 1.95.
+older_rust = $(shell rustc --version | awk '{split($$2, v, "."); if (v[1] == 1 && v[2] < 96) print "--ignore-rust-version"}')
+cargo = PGRX_PG_CONFIG_PATH='$(pg_config)' CARGO_TARGET_DIR=$(target) cargo
+flags = --release --locked --no-default-features --features pg$(major) $(older_rust)
+
+.PHONY: all install uninstall installcheck lint pure setup test demo demo-stop clean help
+
+all:
+	$(cargo) build $(flags)
+
+install: all
+	install -d '$(pkglibdir)' '$(extensiondir)'
+	install -m 755 $(target)/release/libplproxy.so '$(pkglibdir)/plproxy.so'
+	install -m 644 plproxy.control sql/*.sql '$(extensiondir)'
+
+uninstall:
+	rm -f '$(pkglibdir)/plproxy.so' $(foreach file,plproxy.control $(notdir $(wildcard sql/*.sql)),'$(extensiondir)/$(file)')
+
+# TESTS="topic topic" runs these alone.
+installcheck:
+	@test -x '$(pg_regress)' || { echo >&2 'No pg_regress at $(pg_regress). It comes with the development files of PostgreSQL $(major).'; exit 1; }
+	@mkdir -p $(target)/regress
+	@'$(pg_regress)' --bindir='$(bindir)' --inputdir=tests/pg_regress --outputdir=$(target)/regress \
+	  $(or $(TESTS),--schedule=tests/pg_regress/schedule) || { cat $(target)/regress/regression.diffs 2>/dev/null; exit 1; }
+
+lint:
+	cargo fmt --check
+	$(cargo) clippy $(flags) --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' $(cargo) doc $(flags) --no-deps --document-private-items
+
+pure:
+	$(cargo) test $(flags) --test pure
+
+setup:
+	@PG_CONFIG='$(PG_CONFIG)' tools/setup
+
+test: setup
+	@PG_CONFIG='$(pg_config)' tools/test
+
+demo: setup all
+	@PG_CONFIG='$(pg_config)' KEEP='$(KEEP)' tools/with-server demo demo/run
+
+demo-stop:
+	@tools/with-server --stop demo
+
+clean: demo-stop
+	@tools/with-server --stop test
+	rm -rf target
+
+help:
+	@echo 'make               build the library for the PostgreSQL of PG_CONFIG'
+	@echo 'make install       install it there (DESTDIR is honoured); make uninstall removes it'
+	@echo 'make installcheck  run the regression tests on a running server (PGHOST, PGPORT)'
+	@echo 'make demo          watch calls being routed to four shards; KEEP=1 leaves the demo running, make demo-stop ends it'
+	@echo 'make test          lint, pure tests, build, regression tests on a private server'
+	@echo 'make lint          formatting, clippy, documentation'
+	@echo 'make pure          the tests that need no server'
+	@echo 'make setup         install the packages that building and testing need (demo and test do it themselves)'
+	@echo 'make clean         remove everything that was built'
+	@echo
+	@echo 'PG_CONFIG=/path/to/pg_config, or PG=17 for a version listed in pgrx-config.toml, chooses the PostgreSQL.'

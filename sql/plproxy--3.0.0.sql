@@ -1,0 +1,18 @@
+-- complain if this script is sourced in psql, rather than via CREATE EXTENSION
+\echo Use "CREATE EXTENSION plproxy" to load this file. \quit
+
+-- The names of the C functions are those of every version since 2.3.0, so that a database made by an older version finds
+-- them in this library, and one made by this script in an older library.
+
+CREATE FUNCTION plproxy_call_handler() RETURNS language_handler
+LANGUAGE C AS 'MODULE_PATHNAME', 'plproxy_call_handler';
+
+CREATE FUNCTION plproxy_validator(oid) RETURNS void
+LANGUAGE C AS 'MODULE_PATHNAME', 'plproxy_validator';
+
+CREATE LANGUAGE plproxy HANDLER plproxy_call_handler VALIDATOR plproxy_validator;
+
+CREATE FUNCTION plproxy_fdw_validator(text[], oid) RETURNS boolean
+LANGUAGE C AS 'MODULE_PATHNAME', 'plproxy_fdw_validator';
+
+CREATE FOREIGN DATA WRAPPER plproxy VALIDATOR plproxy_fdw_validator;

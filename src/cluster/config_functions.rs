@@ -1,0 +1,109 @@
+//! The functions by which users configure clusters: `plproxy.get_cluster_version`, `_config` and `_partitions`.
+
+use super::ClusterOptions;
+use crate::error::Problem;
+use crate::pg::catalog;
+use crate::pg::datum;
+use crate::pg::spi::{Plan, Rows, Spi, connected};
+use crate::report;
+use pgrx::pg_sys;
+use std::cell::{Cell, OnceCell};
+use std::mem::ManuallyDrop;
+
+const SCHEMA: &str = "plproxy";
+
+/// One of the functions, with its plan once it has been called.
+struct ConfigFunction {
+    name: &'static str,
+    plan: ManuallyDrop<OnceCell<Plan>>,
+}
+
+impl ConfigFunction {
+    const fn new(name: &'static str) -> ConfigFunction {
+        ConfigFunction { name, plan: ManuallyDrop::new(OnceCell::new()) }
+    }
+
+    /// Calls it for a cluster. Not read-only: a configuration that this transaction has just changed counts.
+    fn call<'s>(&self, spi: &'s Spi, cluster: &str) -> Rows<'s> {
+        let plan = self
+            .plan
+            .get_or_init(|| spi.prepare(&format!("select * from {SCHEMA}.{}($1)", self.name), &[pg_sys::TEXTOID]));
+        spi.execute(plan, &[Some(datum::text(cluster))], false)
+    }
+}
+
+thread_local! {
+    static VERSION: ConfigFunction = const { ConfigFunction::new("get_cluster_version") };
+    static CONFIG: ConfigFunction = const { ConfigFunction::new("get_cluster_config") };
+    static PARTITIONS: ConfigFunction = const { ConfigFunction::new("get_cluster_partitions") };
+    static WARNED_OF_KEEPALIVE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// The configuration's version. Asked on every call; what the function raises passes.
+pub fn version(cluster: &str) -> Result<i32, Problem> {
+    VERSION.with(|function| {
+        let first_time = function.plan.get().is_none();
+        if first_time && !all_exist() {
+            return Err(Problem::ClusterNotFound(cluster.to_owned()));
+        }
+        connected(|spi| {
+            let rows = function.call(spi, cluster);
+            if rows.len() != 1 {
+                return Err(Problem::VersionRows(rows.len()));
+            }
+            let version = rows.datum(0, 0).ok_or(Problem::VersionNull)?;
+            let number = datum::integer(rows.column_type(0), version).ok_or(Problem::VersionType)?;
+            i32::try_from(number).map_err(|_| Problem::VersionType)
+        })
+    })
+}
+
+/// Whether this database configures clusters by functions at all.
+fn all_exist() -> bool {
+    let names = [VERSION.with(|f| f.name), CONFIG.with(|f| f.name), PARTITIONS.with(|f| f.name)];
+    names.iter().all(|name| catalog::text_function_exists(SCHEMA, name))
+}
+
+/// The options.
+pub fn options(cluster: &str) -> Result<ClusterOptions, Problem> {
+    let pairs = CONFIG.with(|function| connected(|spi| pairs(&function.call(spi, cluster))))?;
+    let options = ClusterOptions::from_pairs(pairs)?;
+    if options.sets_keepalive() && !WARNED_OF_KEEPALIVE.replace(true) {
+        report::warning("Use libpq keepalive options, PL/Proxy keepalive options not supported");
+    }
+    Ok(options)
+}
+
+fn pairs(rows: &Rows<'_>) -> Result<Vec<(String, String)>, Problem> {
+    if rows.columns() != 2 {
+        return Err(Problem::ConfigColumns);
+    }
+    for column in 0..2 {
+        if rows.column_type(column) != pg_sys::TEXTOID {
+            return Err(Problem::ConfigColumnType(column + 1));
+        }
+    }
+    (0..rows.len())
+        .map(|row| {
+            let key = rows.text(row, 0).ok_or(Problem::KeyNull)?;
+            let value = rows.text(row, 1).ok_or(Problem::ValNull)?;
+            Ok((key, value))
+        })
+        .collect()
+}
+
+/// The partitions' connection strings, in order.
+pub fn partitions(cluster: &str) -> Result<Vec<String>, Problem> {
+    PARTITIONS.with(|function| {
+        connected(|spi| {
+            let rows = function.call(spi, cluster);
+            if rows.len() == 0 {
+                return Err(Problem::PartitionCount);
+            }
+            if rows.column_type(0) != pg_sys::TEXTOID {
+                return Err(Problem::PartitionColumn);
+            }
+            (0..rows.len()).map(|row| rows.text(row, 0).ok_or(Problem::ConnstrNull)).collect()
+        })
+    })
+}

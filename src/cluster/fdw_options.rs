@@ -1,0 +1,130 @@
+//! Options of the foreign-data wrapper, its servers and user mappings: which there are, and what they may be. Pure.
+
+use super::mapping::Mapping;
+use super::options::ClusterOptions;
+use crate::error::Problem;
+
+/// What kind of object the options are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// The wrapper: defaults for all its servers.
+    Wrapper,
+    /// A server, which is a cluster.
+    Server,
+    /// A user mapping.
+    UserMapping,
+}
+
+/// Checks the options that CREATE and ALTER give to an object: pairs `name=value`, of which a hand-written call may
+/// leave out the value, or the whole pair.
+pub fn validate(owner: Owner, options: &[Option<String>]) -> Result<(), Problem> {
+    let options = options
+        .iter()
+        .map(|option| {
+            let option = option.as_deref().ok_or(Problem::OptionsNull)?;
+            option.split_once('=').ok_or_else(|| Problem::OptionWithoutValue(option.to_owned()))
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    match owner {
+        Owner::Wrapper => options.iter().try_for_each(|(name, value)| cluster_option(name, value)),
+        Owner::Server => server(&options),
+        Owner::UserMapping => options.iter().try_for_each(|(name, _)| match name.to_ascii_lowercase().as_str() {
+            "user" | "password" => Ok(()),
+            _ => Err(Problem::MappingOption),
+        }),
+    }
+}
+
+fn server(options: &[(&str, &str)]) -> Result<(), Problem> {
+    let mut found = vec![false; options.len()];
+    let mut modulo = false;
+    for (name, value) in options {
+        match partition_number(name) {
+            Some(number) => {
+                let seen = found
+                    .get_mut(number as usize)
+                    .ok_or(Problem::PartitionNumbers { options: options.len(), number })?;
+                if std::mem::replace(seen, true) {
+                    return Err(Problem::DuplicatePartition(number));
+                }
+            }
+            None => {
+                cluster_option(name, value)?;
+                modulo |= name.eq_ignore_ascii_case("modular_mapping") && value.bytes().any(|digit| digit != b'0');
+            }
+        }
+    }
+    let count = found.iter().filter(|&&found| found).count();
+    if let Some(missing) = found[..count].iter().position(|&found| !found) {
+        return Err(Problem::MissingPartition(missing));
+    }
+    Mapping::new(count, modulo).map(|_| ()).ok_or(Problem::ServerPartitionCount(count))
+}
+
+/// The number in `p0`, `partition_0`, with leading zeros or without.
+fn partition_number(name: &str) -> Option<u32> {
+    let digits = name.strip_prefix("partition_").or_else(|| name.strip_prefix('p'))?;
+    let is_number = !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit());
+    // A number beyond the machine's is as far out of range as one can be.
+    is_number.then(|| digits.parse().unwrap_or(u32::MAX))
+}
+
+/// One of the options that a cluster has, whichever way it is configured.
+fn cluster_option(name: &str, value: &str) -> Result<(), Problem> {
+    match ClusterOptions::from_pairs(vec![(name.to_owned(), value.to_owned())]) {
+        Ok(_) => Ok(()),
+        Err(Problem::UnknownOption(_)) => Err(Problem::ServerOption(name.to_owned())),
+        Err(Problem::OptionValue { .. }) => {
+            Err(Problem::ServerOptionValue { key: name.to_owned(), value: value.to_owned() })
+        }
+        Err(other) => Err(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Owner, validate};
+
+    fn check(owner: Owner, options: &[&str]) -> Result<(), String> {
+        let options: Vec<_> = options.iter().map(|option| Some(option.to_string())).collect();
+        validate(owner, &options).map_err(|problem| problem.to_string())
+    }
+
+    #[test]
+    fn good_options() {
+        for (owner, options) in [
+            (Owner::Server, vec!["p0=dbname=a", "p1=dbname=b"]),
+            (Owner::Server, vec!["partition_01=b", "partition_00=a", "query_timeout=5"]),
+            (Owner::Server, vec!["p0=a", "p1=b", "p2=c", "modular_mapping=1"]),
+            (Owner::Server, vec!["p0=a", "default_user=session_user", "connect_timeout="]),
+            (Owner::Wrapper, vec!["connection_lifetime=60"]),
+            (Owner::Wrapper, vec![]),
+            (Owner::UserMapping, vec!["user=me", "password=x=y"]),
+        ] {
+            assert_eq!(check(owner, &options), Ok(()), "{options:?}");
+        }
+    }
+
+    #[test]
+    fn bad_options() {
+        let consecutive = "Pl/Proxy: partition numbers must start from 0 and be numbered consecutively";
+        let count = "Pl/Proxy: invalid number of partitions";
+        for (owner, options, message) in [
+            (Owner::Server, vec!["p1=a"], consecutive),
+            (Owner::Server, vec!["p99999999999=a"], consecutive),
+            (Owner::Server, vec!["p0=a", "partition_0=b"], "Pl/Proxy: duplicate partition number: 0"),
+            (Owner::Server, vec!["p0=a", "p2=b", "query_timeout=1"], "Pl/Proxy: missing partition"),
+            (Owner::Server, vec!["p0=a", "p1=b", "p2=c"], count),
+            (Owner::Server, vec![], count),
+            (Owner::Server, vec!["p0=a", "nonesuch=1"], "Pl/Proxy: invalid server option: nonesuch"),
+            (Owner::Server, vec!["p0=a", "p=1"], "Pl/Proxy: invalid server option: p"),
+            (Owner::Wrapper, vec!["p0=a"], "Pl/Proxy: invalid server option: p0"),
+            (Owner::Wrapper, vec!["query_timeout=1h"], "Pl/Proxy: only integer options are allowed: query_timeout=1h"),
+            (Owner::UserMapping, vec!["host=x"], "Pl/Proxy: invalid option to user mapping"),
+            (Owner::Server, vec!["p0"], "Pl/Proxy: option \"p0\" requires a value"),
+        ] {
+            assert_eq!(check(owner, &options), Err(message.to_owned()), "{options:?}");
+        }
+        assert!(validate(Owner::Server, &[None]).is_err());
+    }
+}

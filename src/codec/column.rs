@@ -1,0 +1,90 @@
+//! Result columns.
+
+use crate::error::Problem;
+use crate::pg::encoding;
+use crate::pg::memory::OwnedContext;
+use crate::pg::type_io::{self, Input, TypeName};
+use pgrx::pg_sys::{self, Datum, Oid};
+use std::ffi::CStr;
+use tokio_postgres::Row;
+use tokio_postgres::types::{FromSql, Type};
+
+/// How a column of a type is asked for and read.
+#[derive(Debug)]
+pub struct ColumnCodec {
+    /// Appended to the expression in the query: `::int4::pg_catalog.text`.
+    cast: String,
+    input: Input,
+    /// void isn't a value that could be NULL.
+    is_void: bool,
+}
+
+/// A field as it came over the wire.
+struct Raw<'a>(Option<&'a [u8]>);
+
+impl<'a> FromSql<'a> for Raw<'a> {
+    fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
+        Ok(Raw(Some(raw)))
+    }
+
+    fn from_sql_null(_: &Type) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
+        Ok(Raw(None))
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+}
+
+impl ColumnCodec {
+    /// For a column of this type; the functions' notes are kept in `context`.
+    pub fn of(oid: Oid, context: &OwnedContext) -> Result<ColumnCodec, Problem> {
+        let name = type_io::type_name(oid).ok_or_else(|| missing(oid))?;
+        if name.is_pseudo && oid != pg_sys::VOIDOID {
+            return Err(Problem::PseudoType { name: name.bare, oid: oid.to_u32() });
+        }
+        Ok(ColumnCodec { cast: cast(&name), input: Input::of(oid, context), is_void: oid == pg_sys::VOIDOID })
+    }
+
+    /// What to append to the expression that gives the value.
+    pub fn cast(&self) -> &str {
+        &self.cast
+    }
+
+    /// Reads the field of a row, in the current memory context; the local input function may raise an ERROR. `scratch`
+    /// is for the text as C wants it, so that it isn't allocated anew for each field.
+    pub fn read(&self, row: &Row, column: usize, scratch: &mut Vec<u8>) -> Option<Datum> {
+        if self.is_void {
+            return Some(Datum::null());
+        }
+        let Raw(field) = row.get(column);
+        let Some(field) = field else {
+            return self.input.read(None);
+        };
+        scratch.clear();
+        scratch.extend_from_slice(&encoding::wire_to_server(field));
+        scratch.push(0);
+        let text = CStr::from_bytes_with_nul(scratch).expect("checked: text of the server holds no NUL");
+        self.input.read(Some(text))
+    }
+}
+
+fn missing(oid: Oid) -> Problem {
+    Problem::NoSuchType(oid.to_u32())
+}
+
+/// Types whose binary form is their text form.
+const VERBATIM: [Oid; 5] = [pg_sys::TEXTOID, pg_sys::VARCHAROID, pg_sys::BPCHAROID, pg_sys::NAMEOID, pg_sys::JSONOID];
+
+/// The cast for a type: to the type itself, for the remote server to check and convert, and from there to something
+/// that travels as text. A domain goes by way of its base type, because a cast of `char(n)` to `text` cuts off blanks.
+fn cast(name: &TypeName) -> String {
+    let own = &name.sql;
+    match VERBATIM.contains(&name.base) {
+        true => match type_io::type_name(name.base) {
+            Some(base) if base.sql != *own => format!("::{own}::{}", base.sql),
+            _ => format!("::{own}"),
+        },
+        false => format!("::{own}::text"),
+    }
+}

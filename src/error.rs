@@ -1,0 +1,289 @@
+//! Everything that can go wrong, in one place: the texts, which are interface, and the SQLSTATEs.
+//!
+//! What it owns: [`Error`] and its [`Problem`]s. What it must not know: PostgreSQL's API (this module is pure; `report`
+//! turns an error into an `ereport`) and how a failure was noticed.
+//!
+//! An error is made where it is noticed, without knowing for which function it is; the function's name is added once,
+//! on the way out ([`Error::in_function`]), to those texts that carry it. Errors raised by PostgreSQL itself (a bad
+//! value, a cancelled query, a failing hash function) never become an `Error`: they pass through unchanged.
+
+use std::fmt;
+
+use crate::conninfo::ConninfoError;
+use crate::parser::ParseError;
+
+/// How callers of this crate's functions fail.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// A problem and the function it is told for.
+#[derive(Debug)]
+pub struct Error {
+    problem: Box<Problem>,
+    /// `schema.name(nargs)`, quoted as SQL needs.
+    function: Option<String>,
+}
+
+impl Error {
+    /// Names the function, unless one that is nearer to the problem has been named already.
+    pub fn in_function(mut self, function: &impl ToString) -> Error {
+        self.function.get_or_insert_with(|| function.to_string());
+        self
+    }
+
+    /// What is wrong.
+    pub fn problem(&self) -> &Problem {
+        &self.problem
+    }
+}
+
+impl<P: Into<Problem>> From<P> for Error {
+    fn from(problem: P) -> Error {
+        Error { problem: Box::new(problem.into()), function: None }
+    }
+}
+
+/// The message as users see it.
+impl fmt::Display for Error {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.function, &*self.problem) {
+            (Some(function), Problem::Remote(_)) => write!(out, "{function}: {}", self.problem),
+            (Some(function), problem) if problem.names_function() => {
+                write!(out, "PL/Proxy function {function}: {problem}")
+            }
+            _ => self.problem.fmt(out),
+        }
+    }
+}
+
+/// What is wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum Problem {
+    // How the function is declared.
+    #[error("PL/Proxy functions must be volatile")]
+    NotVolatile,
+    #[error("PL/Proxy does not support variadic args")]
+    Variadic,
+    #[error("PL/Proxy procedures can't be used as triggers")]
+    Trigger,
+    #[error("Function used in wrong context")]
+    WrongContext,
+    #[error("set-valued function called in context that cannot accept a set")]
+    SetNotAccepted,
+    #[error("unsupported pseudo type: {name} ({oid})")]
+    PseudoType { name: String, oid: u32 },
+    #[error("RUN ON ALL requires set-returning function")]
+    RunOnAllNeedsSet,
+    #[error("SELECT statement not allowed for dynamic RECORD functions")]
+    SelectInDynamicRecord,
+    #[error(transparent)]
+    Body(#[from] ParseError),
+    #[error("{0} not supported yet")]
+    NotYet(&'static str),
+    #[error("cache lookup failed for function {0}")]
+    NoSuchFunction(u32),
+    #[error("cache lookup failed for type {0}")]
+    NoSuchType(u32),
+
+    // What the cluster is.
+    #[error("Pl/Proxy: cluster not found: {0}")]
+    ClusterNotFound(String),
+    #[error("get_version: got NULL?")]
+    VersionNull,
+    #[error("get_version: got {0} rows")]
+    VersionRows(usize),
+    #[error("get_version: result must be int4")]
+    VersionType,
+    #[error("get_partlist: invalid part count")]
+    PartitionCount,
+    #[error("partition column 1 must be text")]
+    PartitionColumn,
+    #[error("connstr must not be NULL")]
+    ConnstrNull,
+    #[error("Cluster config must have 2 columns")]
+    ConfigColumns,
+    #[error("Config column {0} must be text")]
+    ConfigColumnType(usize),
+    #[error("key must not be NULL")]
+    KeyNull,
+    #[error("val must not be NULL")]
+    ValNull,
+    #[error("Unknown config param: {0}")]
+    UnknownOption(String),
+    #[error("{key}: expected a number, got '{value}'")]
+    OptionValue { key: String, value: String },
+    #[error("default_user: Expect 'current_user' or 'session_user', got '{0}'")]
+    DefaultUser(String),
+    #[error("'{query}' returned {rows} rows, expected 1")]
+    NameRows { query: String, rows: usize },
+    #[error("expected text")]
+    NameType,
+    #[error("Cluster/connect name map func returned NULL")]
+    NameNull,
+
+    // Options of foreign-data wrappers, servers and user mappings.
+    #[error("Pl/Proxy: partition numbers must start from 0 and be numbered consecutively")]
+    PartitionNumbers { options: usize, number: u32 },
+    #[error("Pl/Proxy: duplicate partition number: {0}")]
+    DuplicatePartition(u32),
+    #[error("Pl/Proxy: missing partition")]
+    MissingPartition(usize),
+    #[error("Pl/Proxy: invalid number of partitions")]
+    ServerPartitionCount(usize),
+    #[error("Pl/Proxy: invalid server option: {0}")]
+    ServerOption(String),
+    #[error("Pl/Proxy: only integer options are allowed: {key}={value}")]
+    ServerOptionValue { key: String, value: String },
+    #[error("Pl/Proxy: invalid option to user mapping")]
+    MappingOption,
+    #[error("Pl/Proxy: option \"{0}\" requires a value")]
+    OptionWithoutValue(String),
+    #[error("Pl/Proxy: options must not be NULL")]
+    OptionsNull,
+
+    // Which partitions a call goes to.
+    #[error("Hash function returned NULL")]
+    HashNull,
+    #[error("Hash result must be int2, int4 or int8")]
+    HashType,
+    #[error("Only set-returning function allows hashcount <> 1")]
+    HashCount,
+    #[error("part number out of range")]
+    PartitionNumber,
+
+    // Connections.
+    #[error("{0}")]
+    Conninfo(ConninfoError),
+    #[error("[{database}] {reason}")]
+    Connect { database: String, reason: String, sqlstate: Option<[u8; 5]> },
+    #[error("[{database}] {reason}")]
+    Broken { database: String, reason: String, sqlstate: Option<[u8; 5]> },
+    #[error("[{0}] connect timeout")]
+    ConnectTimeout(String),
+    #[error("query timeout")]
+    QueryTimeout,
+
+    // What came back.
+    #[error("{0}")]
+    Remote(RemoteError),
+    #[error("single field function but got record")]
+    NotSingleField,
+    #[error("Got too few fields from remote end")]
+    TooFewFields,
+    #[error("Got too many fields from remote end")]
+    TooManyFields,
+    #[error("Field {0} does not exists in result")]
+    NoSuchField(String),
+    #[error("the columns of the query are not known")]
+    NotDescribed,
+    #[error("Non-SETOF function requires 1 row from remote query, got {0}")]
+    RowCount(u64),
+}
+
+impl From<ConninfoError> for Problem {
+    fn from(error: ConninfoError) -> Problem {
+        Problem::Conninfo(error)
+    }
+}
+
+impl Problem {
+    /// Whether the text begins with `PL/Proxy function …: `.
+    fn names_function(&self) -> bool {
+        use Problem::*;
+        !matches!(
+            self,
+            NotVolatile
+                | Variadic
+                | Trigger
+                | WrongContext
+                | SetNotAccepted
+                | NoSuchFunction(_)
+                | ClusterNotFound(_)
+                | PartitionNumbers { .. }
+                | DuplicatePartition(_)
+                | MissingPartition(_)
+                | ServerPartitionCount(_)
+                | ServerOption(_)
+                | ServerOptionValue { .. }
+                | MappingOption
+                | OptionWithoutValue(_)
+                | OptionsNull
+                | Remote(_)
+        )
+    }
+
+    /// The SQLSTATE. Where applications of the C PL/Proxy may already be waiting for XX000 (a connection or a time-out
+    /// failed), it stays that unless `precise` codes were asked for.
+    pub fn sqlstate(&self, precise: bool) -> [u8; 5] {
+        use Problem::*;
+        let code: &[u8; 5] = match self {
+            Body(_) | OptionWithoutValue(_) | ServerOption(_) | ServerOptionValue { .. } | MappingOption => b"42601",
+            PartitionNumbers { .. } | DuplicatePartition(_) | MissingPartition(_) | ServerPartitionCount(_) => b"42601",
+            NotVolatile | RunOnAllNeedsSet | SelectInDynamicRecord => b"42P13",
+            Variadic | Trigger | WrongContext | SetNotAccepted | PseudoType { .. } | NotYet(_) => b"0A000",
+            OptionsNull => b"22004",
+            ClusterNotFound(_) => b"42704",
+            RowCount(0) => b"P0002",
+            RowCount(_) => b"P0003",
+            Remote(error) => &error.sqlstate,
+            Connect { sqlstate: Some(code), .. } | Broken { sqlstate: Some(code), .. } => code,
+            Connect { .. } | ConnectTimeout(_) if precise => b"08001",
+            Broken { .. } if precise => b"08006",
+            QueryTimeout if precise => b"57014",
+            Conninfo(_) if precise => b"08001",
+            NotSingleField | TooFewFields | TooManyFields | NoSuchField(_) if precise => b"42804",
+            HashNull if precise => b"22004",
+            HashType if precise => b"42804",
+            PartitionNumber if precise => b"22003",
+            _ => b"XX000",
+        };
+        *code
+    }
+
+    /// HINT.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Problem::PartitionNumbers { options, number } => {
+                Some(format!("number of options is {options}, got {number}"))
+            }
+            Problem::DuplicatePartition(number) => Some(format!("got {number} twice")),
+            Problem::MissingPartition(number) => Some(format!("missing number: {number}")),
+            Problem::ServerPartitionCount(count) => {
+                Some(format!("the number of partitions in a cluster must be power of 2 (attempted {count})"))
+            }
+            Problem::MappingOption => Some("valid options are \"user\" and \"password\"".into()),
+            Problem::Remote(error) => error.hint.as_ref().map(|hint| format!("Remote hint: {hint}")),
+            _ => None,
+        }
+    }
+}
+
+/// An error, a warning or a notice from a shard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RemoteError {
+    /// The database it comes from, as the connection string names it.
+    pub database: String,
+    /// ERROR, FATAL, NOTICE, …, in the language of the shard.
+    pub severity: String,
+    /// SQLSTATE.
+    pub sqlstate: [u8; 5],
+    /// Primary message.
+    pub message: String,
+    /// DETAIL.
+    pub detail: Option<String>,
+    /// HINT.
+    pub hint: Option<String>,
+    /// CONTEXT.
+    pub context: Option<String>,
+    /// Character, counted from 1, in the query that was sent.
+    pub position: Option<u32>,
+    /// Character in `internal_query`.
+    pub internal_position: Option<u32>,
+    /// QUERY.
+    pub internal_query: Option<String>,
+}
+
+impl fmt::Display for RemoteError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "[{}] REMOTE {}: {}", self.database, self.severity, self.message)
+    }
+}

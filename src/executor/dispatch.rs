@@ -1,0 +1,232 @@
+//! The query on its way: one [`ShardQuery`] for each shard, and all those of a call together.
+
+use super::abandon;
+use super::rows::Output;
+use crate::codec::Parameter;
+use crate::error::Problem;
+use crate::function::Wrapped;
+use crate::pool::{Checkout, Incoming};
+use crate::reactor::{Socket, Watch, Work};
+use futures_util::Stream;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+use tokio_postgres::{Client, Row, RowStream};
+
+/// One shard's share of a call.
+pub struct ShardQuery {
+    pub connection: Checkout,
+    state: State,
+}
+
+enum State {
+    /// The query has been handed to the connection.
+    Sent(Pin<Box<dyn Future<Output = Result<RowStream, tokio_postgres::Error>>>>),
+    /// Rows are arriving.
+    Streaming(Pin<Box<RowStream>>),
+    /// The whole answer is here.
+    Finished,
+}
+
+/// What a shard's query reports.
+enum Event {
+    Row(Row),
+    Incoming(Incoming),
+    Failed(tokio_postgres::Error),
+    Finished,
+}
+
+impl ShardQuery {
+    fn new(mut connection: Checkout, text: Arc<str>, parameters: Arc<[Parameter]>) -> ShardQuery {
+        connection.in_doubt = true;
+        let state = State::Sent(Box::pin(send(connection.client(), text, parameters)));
+        ShardQuery { connection, state }
+    }
+
+    pub fn is_finished(&self) -> bool {
+        matches!(self.state, State::Finished)
+    }
+
+    /// The next thing that happens, without waiting for it.
+    fn poll(&mut self) -> Poll<Event> {
+        let wakeup = self.connection.wakeup();
+        wakeup.settle(|context| self.poll_once(context))
+    }
+
+    /// First what has been received already, then what the connection has.
+    fn poll_once(&mut self, context: &mut Context<'_>) -> Poll<Event> {
+        if let Poll::Ready(event) = self.poll_answer(context) {
+            return Poll::Ready(event);
+        }
+        self.connection.poll(context).map(Event::Incoming)
+    }
+
+    fn poll_answer(&mut self, context: &mut Context<'_>) -> Poll<Event> {
+        loop {
+            match &mut self.state {
+                State::Sent(sending) => match sending.as_mut().poll(context) {
+                    Poll::Ready(Ok(rows)) => self.state = State::Streaming(Box::pin(rows)),
+                    Poll::Ready(Err(error)) => return Poll::Ready(Event::Failed(error)),
+                    Poll::Pending => return Poll::Pending,
+                },
+                State::Streaming(rows) => {
+                    return match rows.as_mut().poll_next(context) {
+                        Poll::Ready(Some(Ok(row))) => Poll::Ready(Event::Row(row)),
+                        Poll::Ready(Some(Err(error))) => Poll::Ready(Event::Failed(error)),
+                        Poll::Ready(None) => {
+                            self.state = State::Finished;
+                            Poll::Ready(Event::Finished)
+                        }
+                        Poll::Pending => Poll::Pending,
+                    };
+                }
+                State::Finished => return Poll::Ready(Event::Finished),
+            }
+        }
+    }
+
+    /// Goes on passing over the answer without looking at it. `Ready` when it has ended and the connection is known to
+    /// be good, or known to be lost.
+    pub fn poll_discarding(&mut self) -> Poll<()> {
+        loop {
+            match self.poll() {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Event::Row(_) | Event::Incoming(Incoming::Notice(_))) => {}
+                Poll::Ready(Event::Incoming(Incoming::Lost(_))) => return Poll::Ready(()),
+                Poll::Ready(Event::Failed(error)) => {
+                    self.connection.failed(&error);
+                    self.state = State::Finished;
+                    return Poll::Ready(());
+                }
+                Poll::Ready(Event::Finished) => {
+                    self.connection.in_doubt = false;
+                    return Poll::Ready(());
+                }
+            }
+        }
+    }
+
+    /// The shard's answer is complete as far as anybody cares: it was an error.
+    fn end(&mut self) {
+        self.state = State::Finished;
+    }
+}
+
+/// Parse, Bind, Describe, Execute and Sync in one go, with the unnamed statement.
+async fn send(
+    client: Arc<Client>,
+    text: Arc<str>,
+    parameters: Arc<[Parameter]>,
+) -> Result<RowStream, tokio_postgres::Error> {
+    client.query_typed_raw(&text, parameters.iter().map(|parameter| (parameter, Parameter::TYPE))).await
+}
+
+/// The queries of a call.
+pub struct Dispatch<'e, 'f> {
+    label: &'e str,
+    query: Wrapped,
+    timeout: Option<Duration>,
+    deadline: Option<Instant>,
+    output: &'e mut Output<'f>,
+    /// In the order of the result.
+    pub queries: Vec<ShardQuery>,
+}
+
+impl<'e, 'f> Dispatch<'e, 'f> {
+    /// Nothing is sent yet.
+    pub fn new(
+        label: &'e str,
+        query: Wrapped,
+        timeout: Option<Duration>,
+        output: &'e mut Output<'f>,
+    ) -> Dispatch<'e, 'f> {
+        Dispatch { label, query, timeout, deadline: None, output, queries: Vec::new() }
+    }
+
+    /// Hands the query to every connection. It is sent at the first poll.
+    pub fn send(&mut self, connections: Vec<Checkout>, parameters: &Arc<[Parameter]>) {
+        self.deadline = self.timeout.map(|timeout| Instant::now() + timeout);
+        self.queries = connections
+            .into_iter()
+            .map(|connection| ShardQuery::new(connection, self.query.text.clone(), parameters.clone()))
+            .collect();
+    }
+
+    /// Leaves the wait set of a lone connection with it, for the next call.
+    pub fn keep_watch(&mut self, watch: Option<Watch>) {
+        if let [query] = &mut self.queries[..] {
+            query.connection.watch = watch;
+        }
+    }
+
+    /// Takes everything that has arrived from one shard.
+    fn advance(&mut self, number: usize) -> Result<(), Problem> {
+        loop {
+            let query = &mut self.queries[number];
+            match query.poll() {
+                Poll::Pending => return Ok(()),
+                Poll::Ready(Event::Row(row)) => self.output.row(number, &row),
+                Poll::Ready(Event::Incoming(Incoming::Notice(notice))) => {
+                    crate::report::remote_notice(self.label, &notice);
+                }
+                Poll::Ready(Event::Incoming(Incoming::Lost(problem))) => {
+                    query.end();
+                    return Err(problem);
+                }
+                Poll::Ready(Event::Failed(error)) => {
+                    let problem = query.connection.failed(&error);
+                    query.end();
+                    return Err(self.on_users_text(problem));
+                }
+                Poll::Ready(Event::Finished) => {
+                    query.connection.in_doubt = false;
+                    self.output.finished(number);
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    /// Counts a remote error's position on the text that the user wrote.
+    fn on_users_text(&self, problem: Problem) -> Problem {
+        match problem {
+            Problem::Remote(mut error) => {
+                error.position = error.position.and_then(|position| position.checked_sub(self.query.lead));
+                Problem::Remote(error)
+            }
+            other => other,
+        }
+    }
+}
+
+impl Work for Dispatch<'_, '_> {
+    type Error = Problem;
+
+    fn poll(&mut self) -> Result<Poll<()>, Problem> {
+        let mut waiting = false;
+        for number in 0..self.queries.len() {
+            if !self.queries[number].is_finished() {
+                self.advance(number)?;
+                waiting |= !self.queries[number].is_finished();
+            }
+        }
+        if waiting && self.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            return Err(Problem::QueryTimeout);
+        }
+        Ok(if waiting { Poll::Pending } else { Poll::Ready(()) })
+    }
+
+    fn sockets(&self) -> Vec<Socket> {
+        self.queries.iter().map(|query| query.connection.socket().clone()).collect()
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    fn before_exit(&mut self) {
+        abandon::cancel(&mut self.queries);
+    }
+}

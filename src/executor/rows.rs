@@ -1,0 +1,157 @@
+//! Where rows go.
+//!
+//! A function that returns one value keeps the first row and counts the others. One that returns a set puts its rows into
+//! a tuplestore, partition by partition: rows of the first unfinished partition go straight to the result, rows of later
+//! ones wait in stores of their own, which spill to disk as the result does. So no shard is held back, and memory stays
+//! within twice `work_mem`.
+
+use crate::codec::ColumnCodec;
+use crate::error::Problem;
+use crate::function::{Function, Returns};
+use crate::pg::calls::Call;
+use crate::pg::memory::OwnedContext;
+use crate::pg::row_type::RowType;
+use crate::pg::tuplestore::{RowStore, SideStore, work_mem};
+use pgrx::pg_sys::Datum;
+use tokio_postgres::Row;
+
+/// The result of a call as it grows.
+pub struct Output<'f> {
+    reader: RowReader<'f>,
+    call: Call,
+    target: Target<'f>,
+}
+
+enum Target<'f> {
+    /// One value is expected.
+    One { rows: u64, value: Option<Datum> },
+    /// A set.
+    Set {
+        result: RowStore,
+        row_type: &'f RowType,
+        /// For each shard the rows that came before it was their turn.
+        early: Vec<Option<SideStore>>,
+        finished: Vec<bool>,
+        /// The first shard that hasn't finished: its rows go straight to the result.
+        turn: usize,
+        /// Rows are made here and forgotten when they are stored.
+        scratch: OwnedContext,
+    },
+}
+
+impl<'f> Output<'f> {
+    /// For a call that gets answers from this many shards.
+    pub fn new(function: &'f Function, call: Call, shards: usize) -> Result<Output<'f>, Problem> {
+        let row_type = function.returns.row_type();
+        let target = match function.returns_set {
+            false => Target::One { rows: 0, value: None },
+            true => Target::Set {
+                result: call.begin_set(row_type).ok_or(Problem::SetNotAccepted)?,
+                row_type,
+                early: (0..shards).map(|_| None).collect(),
+                finished: vec![false; shards],
+                turn: 0,
+                scratch: OwnedContext::for_scratch(c"plproxy row"),
+            },
+        };
+        let reader = RowReader::new(&function.returns);
+        Ok(Output { reader, call, target })
+    }
+
+    /// Takes a row of a shard. The local input functions may raise an ERROR.
+    pub fn row(&mut self, shard: usize, row: &Row) {
+        match &mut self.target {
+            Target::One { rows, value } => {
+                *rows += 1;
+                if *rows == 1 {
+                    *value = self.reader.value(row);
+                }
+            }
+            Target::Set { result, row_type, early, turn, scratch, .. } => {
+                scratch.reset();
+                let (values, nulls) = scratch.enter(|| self.reader.fields(row));
+                if shard == *turn {
+                    result.put(row_type, values, nulls);
+                } else {
+                    let budget = work_mem() / early.len() as i32;
+                    early[shard].get_or_insert_with(|| SideStore::new(budget)).rows().put(row_type, values, nulls);
+                }
+            }
+        }
+    }
+
+    /// A shard's answer is complete.
+    pub fn finished(&mut self, shard: usize) {
+        let Target::Set { result, row_type, early, finished, turn, .. } = &mut self.target else {
+            return;
+        };
+        finished[shard] = true;
+        while finished.get(*turn) == Some(&true) {
+            *turn += 1;
+            if let Some(rows) = early.get_mut(*turn).and_then(Option::take) {
+                result.append(row_type, rows);
+            }
+        }
+    }
+
+    /// All answers are complete.
+    pub fn finish(self) -> Result<Datum, Problem> {
+        match self.target {
+            Target::Set { .. } => Ok(self.call.null()),
+            Target::One { rows: 1, value } => Ok(value.unwrap_or_else(|| self.call.null())),
+            Target::One { rows, .. } => Err(Problem::RowCount(rows)),
+        }
+    }
+}
+
+/// Makes Datums of a row, in the current memory context.
+struct RowReader<'f> {
+    returns: &'f Returns,
+    values: Vec<Datum>,
+    nulls: Vec<bool>,
+    scratch: Vec<u8>,
+}
+
+impl<'f> RowReader<'f> {
+    fn new(returns: &'f Returns) -> RowReader<'f> {
+        let width = match returns {
+            Returns::Scalar(..) => 1,
+            Returns::Row(row) => row.columns.len(),
+        };
+        RowReader { returns, values: vec![Datum::null(); width], nulls: vec![true; width], scratch: Vec::new() }
+    }
+
+    /// The row as the function's one value; `None` if it is NULL.
+    fn value(&mut self, row: &Row) -> Option<Datum> {
+        match self.returns {
+            Returns::Scalar(codec, _) => codec.read(row, 0, &mut self.scratch),
+            Returns::Row(codec) => {
+                self.fields(row);
+                Some(codec.row_type.form(&mut self.values, &mut self.nulls))
+            }
+        }
+    }
+
+    /// The row's fields, one for each column of the row type.
+    fn fields(&mut self, row: &Row) -> (&mut [Datum], &mut [bool]) {
+        match self.returns {
+            Returns::Scalar(codec, _) => self.field(0, codec, row, 0),
+            Returns::Row(codec) => {
+                let mut field = 0;
+                for (place, column) in codec.columns.iter().enumerate() {
+                    if let Some((_, codec)) = column {
+                        self.field(place, codec, row, field);
+                        field += 1;
+                    }
+                }
+            }
+        }
+        (&mut self.values, &mut self.nulls)
+    }
+
+    fn field(&mut self, place: usize, codec: &ColumnCodec, row: &Row, field: usize) {
+        let value = codec.read(row, field, &mut self.scratch);
+        self.nulls[place] = value.is_none();
+        self.values[place] = value.unwrap_or(Datum::null());
+    }
+}

@@ -1,0 +1,172 @@
+//! From a row of `pg_proc` to a compiled function.
+
+use super::{Destination, Function, LocalQuery, Name, RemoteQuery, Returns, RowCodec, RunOn};
+use super::{before_arguments, scope_arguments};
+use crate::codec::{ColumnCodec, ParameterCodec};
+use crate::error::{Error, Problem, Result};
+use crate::parser::{self, Body, ClusterName, ConnectString, Expression, Scope};
+use crate::pg::calls::standard_conforming_strings;
+use crate::pg::catalog::{self, Procedure};
+use crate::pg::memory::OwnedContext;
+use crate::pg::row_type::{ResultShape, RowType, result_shape};
+use crate::pg::type_io::qualified_name;
+use pgrx::pg_sys::Oid;
+
+/// What both creating and calling a function look at first.
+struct Declaration {
+    procedure: Procedure,
+    /// `schema.name`, quoted.
+    name: String,
+    arguments: Vec<ParameterCodec>,
+    context: OwnedContext,
+}
+
+impl Declaration {
+    fn label(&self) -> String {
+        format!("{}({})", self.name, self.arguments.len())
+    }
+}
+
+/// Compiles a function for calls.
+pub fn compile(oid: Oid) -> Result<Function> {
+    let (procedure, name) = look_up(oid)?;
+    let context = OwnedContext::for_backend(c"plproxy function");
+    // The return type before the arguments: which of two errors is reported is visible.
+    let returns = returns(oid, &context).map_err(before_arguments(&name))?;
+    let declaration = read_arguments(procedure, name, context)?;
+    let label = declaration.label();
+    let named = |problem: Problem| Error::from(problem).in_function(&label);
+
+    let body = parse(&declaration)?;
+    check(&declaration, &body, returns.is_none()).map_err(named)?;
+    let returns = returns.ok_or_else(|| named(Problem::NotYet("functions that return a dynamic RECORD are")))?;
+    if !body.split.is_empty() {
+        return Err(named(Problem::NotYet("SPLIT is")));
+    }
+    let types: Vec<_> = declaration.arguments.iter().map(ParameterCodec::oid).collect();
+    let query = RemoteQuery::new(&body.query, &declaration.name, &declaration.arguments, &returns);
+    Ok(Function {
+        version: declaration.procedure.version,
+        arguments: declaration.arguments,
+        returns_set: declaration.procedure.returns_set,
+        destination: destination(body.destination, &types),
+        query,
+        returns,
+        label,
+        _context: declaration.context,
+    })
+}
+
+/// Checks a function that is being created. What its body uses need not exist yet, and while a dump is restored
+/// (`check_body` is false) its types may be incomplete too.
+pub fn validate(oid: Oid, check_body: bool) -> Result<()> {
+    let (procedure, name) = look_up(oid)?;
+    if !check_body {
+        return Ok(());
+    }
+    let context = OwnedContext::for_scratch(c"plproxy validation");
+    let dynamic = matches!(result_shape(oid, &context), ResultShape::Record);
+    let declaration = read_arguments(procedure, name, context)?;
+    let body = parse(&declaration)?;
+    check(&declaration, &body, dynamic).map_err(|problem| Error::from(problem).in_function(&declaration.label()))
+}
+
+/// Reads the function's row and refuses what no body could mend.
+fn look_up(oid: Oid) -> Result<(Procedure, String)> {
+    let procedure = catalog::procedure(oid).ok_or(Problem::NoSuchFunction(oid.to_u32()))?;
+    if !procedure.is_volatile {
+        return Err(Problem::NotVolatile.into());
+    }
+    if procedure.is_variadic {
+        return Err(Problem::Variadic.into());
+    }
+    let name = qualified_name(procedure.namespace, &procedure.name).ok_or(Problem::NoSuchFunction(oid.to_u32()))?;
+    Ok((procedure, name))
+}
+
+fn read_arguments(procedure: Procedure, name: String, context: OwnedContext) -> Result<Declaration> {
+    let arguments = procedure
+        .arguments
+        .iter()
+        .map(|argument| ParameterCodec::of(argument.type_oid, &context))
+        .collect::<Result<_, _>>()
+        .map_err(before_arguments(&name))?;
+    Ok(Declaration { procedure, name, arguments, context })
+}
+
+/// What the function returns; `None` if only the calling query knows.
+fn returns(oid: Oid, context: &OwnedContext) -> Result<Option<Returns>, Problem> {
+    match result_shape(oid, context) {
+        ResultShape::Scalar(type_oid) => {
+            let codec = ColumnCodec::of(type_oid, context)?;
+            Ok(Some(Returns::Scalar(codec, RowType::of_scalar(type_oid, context))))
+        }
+        ResultShape::Row(row_type) => {
+            let columns = row_type
+                .columns()
+                .into_iter()
+                .map(|column| match column {
+                    Some(column) => Ok(Some((column.name, ColumnCodec::of(column.type_oid, context)?))),
+                    None => Ok(None),
+                })
+                .collect::<Result<_, Problem>>()?;
+            Ok(Some(Returns::Row(RowCodec { row_type, columns })))
+        }
+        ResultShape::Record => Ok(None),
+        ResultShape::Unsupported(type_oid) => {
+            // A pseudo-type: the codec says so.
+            ColumnCodec::of(type_oid, context).and(Err(Problem::NotYet("this return type is")))
+        }
+    }
+}
+
+fn parse(declaration: &Declaration) -> Result<Body> {
+    let names: Vec<_> = declaration.procedure.arguments.iter().map(|argument| argument.name.clone()).collect();
+    let arguments = scope_arguments(&names, &declaration.arguments);
+    let scope = Scope { arguments: &arguments, standard_conforming_strings: standard_conforming_strings() };
+    parser::parse(&declaration.procedure.source, &scope)
+        .map_err(|error| Error::from(error).in_function(&declaration.label()))
+}
+
+/// What body and declaration together must satisfy.
+fn check(declaration: &Declaration, body: &Body, dynamic_record: bool) -> Result<(), Problem> {
+    let on_all = matches!(&body.destination, parser::Destination::Cluster { run_on: parser::RunOn::All, .. });
+    if dynamic_record && matches!(body.query, parser::Query::Select(_)) {
+        return Err(Problem::SelectInDynamicRecord);
+    }
+    if on_all && !declaration.procedure.returns_set {
+        return Err(Problem::RunOnAllNeedsSet);
+    }
+    Ok(())
+}
+
+fn destination(destination: parser::Destination, types: &[Oid]) -> Destination {
+    match destination {
+        parser::Destination::Connect(ConnectString::Literal(text)) => Destination::Connect(Name::Literal(text.into())),
+        parser::Destination::Connect(ConnectString::Computed(expression)) => {
+            Destination::Connect(Name::Query(local_query(&expression, types)))
+        }
+        parser::Destination::Cluster { name, run_on } => {
+            let name = match name {
+                ClusterName::Literal(text) => Name::Literal(text.into()),
+                ClusterName::Call(sql) => Name::Query(LocalQuery::of_call("select ", &sql, types)),
+            };
+            let run_on = match run_on {
+                parser::RunOn::Any => RunOn::Any,
+                parser::RunOn::All => RunOn::All,
+                parser::RunOn::Partition(number) => RunOn::Partition(number),
+                parser::RunOn::Hash(Expression::Argument(argument)) => RunOn::Argument(argument),
+                parser::RunOn::Hash(expression) => RunOn::Query(local_query(&expression, types)),
+            };
+            Destination::Cluster(name, run_on)
+        }
+    }
+}
+
+fn local_query(expression: &Expression, types: &[Oid]) -> LocalQuery {
+    match expression {
+        Expression::Call(sql) => LocalQuery::of_call("select * from ", sql, types),
+        Expression::Argument(argument) => LocalQuery::of_argument(*argument, types),
+        Expression::Name(name) => LocalQuery::of_name(name),
+    }
+}

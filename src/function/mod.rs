@@ -1,0 +1,158 @@
+//! Compiled functions.
+//!
+//! What it owns: everything about a function that doesn't change from call to call, and the cache of it. What it must
+//! not know: clusters' configurations, connections, results.
+//!
+//! A compiled function is shared by all its running calls and never changed. When `pg_proc` or the row type that it
+//! returns has another version than it was made from, the next call makes a new one; calls that are running keep
+//! theirs.
+
+mod compile;
+mod local_query;
+mod remote_query;
+
+pub use compile::compile;
+pub use local_query::LocalQuery;
+pub use remote_query::{RemoteQuery, Wrapped};
+
+use crate::codec::{ColumnCodec, ParameterCodec};
+use crate::error::{Error, Problem, Result};
+use crate::parser;
+use crate::pg::catalog::{self, RowVersion};
+use crate::pg::memory::OwnedContext;
+use crate::pg::row_type::RowType;
+use pgrx::pg_sys::Oid;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::mem::ManuallyDrop;
+use std::rc::Rc;
+
+/// A compiled function.
+#[derive(Debug)]
+pub struct Function {
+    /// The version of the pg_proc row that it was made from.
+    version: RowVersion,
+    /// `schema.name(nargs)`, quoted as SQL needs: how messages call it.
+    pub label: String,
+    /// The arguments that a call passes.
+    pub arguments: Vec<ParameterCodec>,
+    /// What it returns.
+    pub returns: Returns,
+    /// Whether it returns a set of that.
+    pub returns_set: bool,
+    /// Where its query runs.
+    pub destination: Destination,
+    /// Its query.
+    pub query: RemoteQuery,
+    /// Where the codecs' functions keep their notes. Declared last, because it must be dropped last.
+    _context: OwnedContext,
+}
+
+/// What a function returns, once or as a set.
+#[derive(Debug)]
+pub enum Returns {
+    /// One value, which may be void; the row type is for storing a set of them.
+    Scalar(ColumnCodec, RowType),
+    /// A row, one codec for each column that isn't dropped.
+    Row(RowCodec),
+}
+
+impl Returns {
+    /// The type of the rows that a set of these is stored as.
+    pub fn row_type(&self) -> &RowType {
+        match self {
+            Returns::Scalar(_, row_type) => row_type,
+            Returns::Row(row) => &row.row_type,
+        }
+    }
+}
+
+/// How a row is read.
+#[derive(Debug)]
+pub struct RowCodec {
+    /// Its type.
+    pub row_type: RowType,
+    /// By position; `None` where a column was dropped.
+    pub columns: Vec<Option<(String, ColumnCodec)>>,
+}
+
+/// Where a query runs.
+#[derive(Debug)]
+pub enum Destination {
+    /// On this database.
+    Connect(Name),
+    /// On partitions of this cluster.
+    Cluster(Name, RunOn),
+}
+
+/// A cluster's name or a connection string.
+#[derive(Debug)]
+pub enum Name {
+    /// Always this one.
+    Literal(Rc<str>),
+    /// What this says, at each call.
+    Query(LocalQuery),
+}
+
+/// On which partitions.
+#[derive(Debug)]
+pub enum RunOn {
+    /// One at random.
+    Any,
+    /// All, in their order.
+    All,
+    /// This one.
+    Partition(u32),
+    /// Those that the values of this argument select.
+    Argument(usize),
+    /// Those that the values this query returns select.
+    Query(LocalQuery),
+}
+
+impl Function {
+    /// Whether the catalogs still say what this was made from.
+    fn is_current(&self, version: RowVersion) -> bool {
+        self.version == version
+            && match &self.returns {
+                Returns::Row(row) => row.row_type.is_current(),
+                Returns::Scalar(..) => true,
+            }
+    }
+}
+
+thread_local! {
+    // Never dropped: a thread-local's destructor would run when the backend's memory is gone.
+    static FUNCTIONS: ManuallyDrop<RefCell<HashMap<Oid, Rc<Function>>>> = ManuallyDrop::default();
+}
+
+/// The compiled form of a function, made now if there is none or it is out of date.
+pub fn get(oid: Oid) -> Result<Rc<Function>> {
+    let version = catalog::procedure_version(oid).ok_or(Problem::NoSuchFunction(oid.to_u32()))?;
+    let cached = FUNCTIONS.with(|functions| functions.borrow().get(&oid).cloned());
+    if let Some(function) = cached.filter(|function| function.is_current(version)) {
+        return Ok(function);
+    }
+    let function = Rc::new(compile(oid)?);
+    let old = FUNCTIONS.with(|functions| functions.borrow_mut().insert(oid, function.clone()));
+    drop(old); // outside the borrow, because freeing plans calls the backend
+    Ok(function)
+}
+
+/// Checks a function that is being created.
+pub fn validate(oid: Oid, check_body: bool) -> Result<()> {
+    compile::validate(oid, check_body)
+}
+
+/// Names the function in an error that is noticed before any of its arguments has been read.
+fn before_arguments(name: &str) -> impl Fn(Problem) -> Error {
+    move |problem| Error::from(problem).in_function(&format!("{name}(0)"))
+}
+
+/// What the parser needs to know of the arguments.
+fn scope_arguments<'a>(names: &'a [Option<String>], codecs: &[ParameterCodec]) -> Vec<parser::Argument<'a>> {
+    names
+        .iter()
+        .zip(codecs)
+        .map(|(name, codec)| parser::Argument { name: name.as_deref(), is_array: codec.is_array() })
+        .collect()
+}

@@ -1,0 +1,84 @@
+//! The C entry points, under the names that the C PL/Proxy gave them, so that existing catalogs find them.
+//!
+//! What it owns: the border. Here, and nowhere else, a `Result` becomes an `ereport`. What it must not know: how any of
+//! it is done.
+
+use crate::cluster::fdw_options::{self, Owner};
+use crate::error::{Problem, Result};
+use crate::executor;
+use crate::function;
+use crate::pg::calls::{self, Call};
+use crate::pg::elog::boundary;
+use crate::pg::options::{self, OptionOwner};
+use pgrx::pg_sys::{self, Datum, Oid};
+
+/// Declares the C function `$name(fcinfo)`, version 1 calling convention, which runs `$body`.
+macro_rules! entry_point {
+    ($(#[$doc:meta])* $name:ident, $info:ident, $body:expr) => {
+        #[doc(hidden)]
+        #[allow(unsafe_code)]
+        #[unsafe(no_mangle)]
+        pub extern "C" fn $info() -> &'static pg_sys::Pg_finfo_record {
+            const VERSION_1: pg_sys::Pg_finfo_record = pg_sys::Pg_finfo_record { api_version: 1 };
+            &VERSION_1
+        }
+
+        $(#[$doc])*
+        ///
+        /// # Safety
+        /// To be called by PostgreSQL's function manager only.
+        #[allow(unsafe_code)]
+        #[unsafe(no_mangle)]
+        pub unsafe extern "C-unwind" fn $name(fcinfo: pg_sys::FunctionCallInfo) -> Datum {
+            // SAFETY: `fcinfo` is what PostgreSQL passed, and this is the whole body of the function that it called.
+            unsafe { boundary(move || $body(Call::new(fcinfo)).map_err(Into::into)) }
+        }
+    };
+}
+
+entry_point!(
+    /// `plproxy_call_handler() returns language_handler`: runs a function of the language.
+    plproxy_call_handler, pg_finfo_plproxy_call_handler, call
+);
+entry_point!(
+    /// `plproxy_validator(oid)`: checks a function that is being created.
+    plproxy_validator, pg_finfo_plproxy_validator, validate
+);
+entry_point!(
+    /// `plproxy_fdw_validator(text[], oid)`: checks options of the wrapper, its servers and user mappings.
+    plproxy_fdw_validator, pg_finfo_plproxy_fdw_validator, validate_options
+);
+
+fn call(call: Call) -> Result<Datum> {
+    if call.is_trigger() {
+        return Err(Problem::Trigger.into());
+    }
+    let function = function::get(call.function())?;
+    executor::execute(&function, call)
+        .map_err(|problem| crate::error::Error::from(problem).in_function(&function.label))
+}
+
+fn validate(call: Call) -> Result<Datum> {
+    let function = oid(call, 0)?;
+    if calls::validator_may_check(call.function(), function) {
+        function::validate(function, calls::check_function_bodies())?;
+    }
+    Ok(Datum::null())
+}
+
+fn validate_options(call: Call) -> Result<Datum> {
+    let options = options::text_array(call.argument(0).ok_or(Problem::OptionsNull)?);
+    let owner = match OptionOwner::of_catalog(oid(call, 1)?) {
+        OptionOwner::Wrapper => Owner::Wrapper,
+        OptionOwner::Server => Owner::Server,
+        OptionOwner::UserMapping => Owner::UserMapping,
+        OptionOwner::Other => return Ok(Datum::from(true)),
+    };
+    fdw_options::validate(owner, &options)?;
+    Ok(Datum::from(true))
+}
+
+fn oid(call: Call, argument: usize) -> Result<Oid> {
+    let value = call.argument(argument).ok_or(Problem::OptionsNull)?;
+    Ok(Oid::from(value.value() as u32))
+}

@@ -1,0 +1,172 @@
+//! Rows of `pg_proc`: what a function is, and whether it is still the one that was compiled.
+
+use super::encoding;
+use pgrx::pg_sys::{self, Oid};
+use std::ffi::{c_char, c_int};
+
+/// Which version of a catalog row was read: it differs after every change of the row. (The transaction that wrote it
+/// alone isn't enough: one transaction can change a row twice.)
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RowVersion {
+    xmin: u32,
+    block: (u16, u16),
+    offset: u16,
+}
+
+/// An argument whose value the caller passes: IN, INOUT or VARIADIC.
+#[derive(Clone, Debug)]
+pub struct ProcedureArgument {
+    /// Its name, if it has one.
+    pub name: Option<String>,
+    /// Its type.
+    pub type_oid: Oid,
+}
+
+/// What pg_proc says of a function.
+#[derive(Clone, Debug)]
+pub struct Procedure {
+    /// Version of the row.
+    pub version: RowVersion,
+    /// OID of its schema.
+    pub namespace: Oid,
+    /// Its name, not quoted.
+    pub name: String,
+    /// Whether it is declared VOLATILE.
+    pub is_volatile: bool,
+    /// Whether it has a VARIADIC argument.
+    pub is_variadic: bool,
+    /// Whether it returns a set.
+    pub returns_set: bool,
+    /// The body.
+    pub source: String,
+    /// The arguments that a call passes.
+    pub arguments: Vec<ProcedureArgument>,
+}
+
+/// A pinned syscache tuple, released when dropped.
+struct ProcTuple(pg_sys::HeapTuple);
+
+impl ProcTuple {
+    fn find(function: Oid) -> Option<ProcTuple> {
+        // SAFETY: a syscache look-up by OID.
+        let tuple = unsafe {
+            pg_sys::SearchSysCache1(pg_sys::SysCacheIdentifier::PROCOID as i32, pg_sys::Datum::from(function))
+        };
+        (!tuple.is_null()).then_some(ProcTuple(tuple))
+    }
+
+    fn version(&self) -> RowVersion {
+        // SAFETY: the tuple is pinned and has a header.
+        unsafe {
+            let place = (*self.0).t_self;
+            RowVersion {
+                xmin: (*(*self.0).t_data).t_choice.t_heap.t_xmin.into_inner(),
+                block: (place.ip_blkid.bi_hi, place.ip_blkid.bi_lo),
+                offset: place.ip_posid,
+            }
+        }
+    }
+}
+
+impl Drop for ProcTuple {
+    fn drop(&mut self) {
+        // SAFETY: pinned by us. After an ERROR the resource owner still has the pin while the stack unwinds: the
+        // transaction is only aborted by whoever catches it.
+        unsafe { pg_sys::ReleaseSysCache(self.0) }
+    }
+}
+
+/// The current version of a function's row. `None` if there is no such function.
+pub fn procedure_version(function: Oid) -> Option<RowVersion> {
+    ProcTuple::find(function).map(|tuple| tuple.version())
+}
+
+/// Reads a function's row. `None` if there is no such function.
+pub fn procedure(function: Oid) -> Option<Procedure> {
+    let tuple = ProcTuple::find(function)?;
+    // SAFETY: the fixed part of a pg_proc row is always there.
+    let row = unsafe { &*pg_sys::GETSTRUCT(tuple.0).cast::<pg_sys::FormData_pg_proc>() };
+    Some(Procedure {
+        version: tuple.version(),
+        namespace: row.pronamespace,
+        // SAFETY: a Name is NUL-terminated.
+        name: unsafe { encoding::from_server_cstr(row.proname.data.as_ptr()) },
+        is_volatile: row.provolatile == pg_sys::PROVOLATILE_VOLATILE as c_char,
+        is_variadic: row.provariadic != pg_sys::InvalidOid,
+        returns_set: row.proretset,
+        source: source(&tuple),
+        arguments: arguments(&tuple),
+    })
+}
+
+fn source(tuple: &ProcTuple) -> String {
+    let mut is_null = true;
+    // SAFETY: prosrc is a text column, never NULL for a function of a procedural language; text_to_cstring detoasts
+    // and returns palloc'd text.
+    unsafe {
+        let source = pg_sys::SysCacheGetAttr(
+            pg_sys::SysCacheIdentifier::PROCOID as c_int,
+            tuple.0,
+            pg_sys::Anum_pg_proc_prosrc as i16,
+            &raw mut is_null,
+        );
+        if is_null {
+            return String::new();
+        }
+        encoding::from_server_cstr(pg_sys::text_to_cstring(source.cast_mut_ptr()))
+    }
+}
+
+fn arguments(tuple: &ProcTuple) -> Vec<ProcedureArgument> {
+    let (mut types, mut names, mut modes) = (std::ptr::null_mut(), std::ptr::null_mut(), std::ptr::null_mut());
+    // SAFETY: get_func_arg_info fills palloc'd arrays of the length it returns; `names` and `modes` may stay NULL,
+    // and so may single names.
+    unsafe {
+        let count = pg_sys::get_func_arg_info(tuple.0, &raw mut types, &raw mut names, &raw mut modes);
+        (0..count as usize)
+            .filter(|&i| {
+                let mode = if modes.is_null() { pg_sys::PROARGMODE_IN } else { *modes.add(i) as u8 };
+                mode != pg_sys::PROARGMODE_OUT && mode != pg_sys::PROARGMODE_TABLE
+            })
+            .map(|i| {
+                let name = if names.is_null() { std::ptr::null_mut() } else { *names.add(i) };
+                let name = (!name.is_null()).then(|| encoding::from_server_cstr(name));
+                ProcedureArgument { name: name.filter(|n| !n.is_empty()), type_oid: *types.add(i) }
+            })
+            .collect()
+    }
+}
+
+/// Whether a schema has a function of this name that takes one `text`.
+pub fn text_function_exists(schema: &str, name: &str) -> bool {
+    let (schema, name) = (encoding::to_server_cstring(schema), encoding::to_server_cstring(name));
+    // SAFETY: NUL-terminated text; with missing_ok the result is InvalidOid instead of an ERROR. buildoidvector copies
+    // its argument.
+    unsafe {
+        let namespace = pg_sys::get_namespace_oid(schema.as_ptr().cast(), true);
+        let arguments = pg_sys::buildoidvector([pg_sys::TEXTOID].as_ptr(), 1);
+        namespace != pg_sys::InvalidOid
+            && pg_sys::GetSysCacheOid(
+                pg_sys::SysCacheIdentifier::PROCNAMEARGSNSP as c_int,
+                pg_sys::Anum_pg_proc_oid as i16,
+                pg_sys::Datum::from(name.as_ptr()),
+                pg_sys::Datum::from(arguments),
+                pg_sys::Datum::from(namespace),
+                pg_sys::Datum::null(),
+            ) != pg_sys::InvalidOid
+    }
+}
+
+/// Whether a foreign server of this name exists on the foreign-data wrapper `plproxy`, which makes it a cluster.
+pub fn cluster_server_exists(name: &str) -> bool {
+    let name = encoding::to_server_cstring(name);
+    // SAFETY: NUL-terminated text; both look-ups return palloc'd structs, the first NULL if there is no such server.
+    unsafe {
+        let server = pg_sys::GetForeignServerByName(name.as_ptr().cast(), true);
+        if server.is_null() {
+            return false;
+        }
+        let wrapper = pg_sys::GetForeignDataWrapper((*server).fdwid);
+        std::ffi::CStr::from_ptr((*wrapper).fdwname) == c"plproxy"
+    }
+}

@@ -1,0 +1,23 @@
+//! Values that are looked at here, instead of only passing through.
+
+use pgrx::pg_sys::{self, Datum, Oid};
+
+/// An integer Datum; `None` if the type isn't int2, int4 or int8.
+pub fn integer(type_oid: Oid, value: Datum) -> Option<i64> {
+    // An integer Datum is the sign-extended value; int8 is passed by value on every platform that we are built for.
+    match type_oid {
+        pg_sys::INT2OID => Some(i64::from(value.value() as i16)),
+        pg_sys::INT4OID => Some(i64::from(value.value() as i32)),
+        pg_sys::INT8OID => Some(value.value() as i64),
+        _ => None,
+    }
+}
+
+const _: () = assert!(size_of::<Datum>() == 8, "int8 must be passed by value");
+
+/// A text value as a Datum in the current memory context.
+pub fn text(value: &str) -> Datum {
+    let bytes = super::encoding::to_server(value);
+    // SAFETY: copies as many bytes as given.
+    unsafe { Datum::from(pg_sys::cstring_to_text_with_len(bytes.as_ptr().cast(), bytes.len() as i32)) }
+}

@@ -1,0 +1,196 @@
+//! Reports to the client and the log: `elog.h`, called directly.
+//!
+//! pgrx's own `ereport!` can't set CONTEXT, and below ERROR it may unwind through a pending interrupt; so errors and
+//! notices of this extension pass here instead. There are two ways out: [`boundary`] for errors, [`emit`] for
+//! everything milder.
+
+use super::encoding;
+use pgrx::pg_sys;
+use std::ffi::{c_char, c_int};
+use std::ptr;
+
+/// A five-character SQLSTATE.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SqlState(pub [u8; 5]);
+
+impl SqlState {
+    /// The code from text that a server sent; what isn't five characters of the SQLSTATE alphabet becomes XX000.
+    pub fn from_wire(code: &str) -> SqlState {
+        match <[u8; 5]>::try_from(code.as_bytes()) {
+            Ok(code) if code.iter().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit()) => SqlState(code),
+            _ => SqlState(*b"XX000"),
+        }
+    }
+
+    /// PostgreSQL's packed form: six bits a character, the first one lowest (`MAKE_SQLSTATE`).
+    fn packed(self) -> c_int {
+        self.0.iter().rev().fold(0, |packed, &c| (packed << 6) | (c_int::from(c.wrapping_sub(b'0')) & 0x3f))
+    }
+}
+
+/// How severe a [`Report`] passed to [`emit`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// For developers: hidden unless asked for.
+    Debug1,
+    /// For the client.
+    Notice,
+    /// For the client and the log.
+    Warning,
+}
+
+/// What `ereport` is told, in UTF-8. Positions count characters from 1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// SQLSTATE.
+    pub sqlstate: SqlState,
+    /// Primary message.
+    pub message: String,
+    /// DETAIL.
+    pub detail: Option<String>,
+    /// HINT.
+    pub hint: Option<String>,
+    /// CONTEXT.
+    pub context: Option<String>,
+    /// Cursor position in the statement.
+    pub position: Option<u32>,
+    /// Cursor position in `internal_query`.
+    pub internal_position: Option<u32>,
+    /// QUERY.
+    pub internal_query: Option<String>,
+}
+
+impl Report {
+    /// A report with nothing but a code and a message.
+    pub fn new(sqlstate: SqlState, message: impl Into<String>) -> Report {
+        Report {
+            sqlstate,
+            message: message.into(),
+            detail: None,
+            hint: None,
+            context: None,
+            position: None,
+            internal_position: None,
+            internal_query: None,
+        }
+    }
+}
+
+/// A [`Report`] as plain C data: strings palloc'd in the server's encoding, nothing to drop. The frame that calls
+/// `errfinish` may only hold such.
+#[derive(Clone, Copy)]
+struct RawReport {
+    sqlstate: c_int,
+    message: *const c_char,
+    detail: *const c_char,
+    hint: *const c_char,
+    context: *const c_char,
+    position: c_int,
+    internal_position: c_int,
+    internal_query: *const c_char,
+}
+
+impl RawReport {
+    fn new(report: &Report) -> RawReport {
+        let text = |text: &Option<String>| text.as_deref().map_or(ptr::null(), encoding::palloc_lossy);
+        let position = |position: Option<u32>| position.and_then(|p| c_int::try_from(p).ok()).unwrap_or(0);
+        RawReport {
+            sqlstate: report.sqlstate.packed(),
+            message: encoding::palloc_lossy(&report.message),
+            detail: text(&report.detail),
+            hint: text(&report.hint),
+            context: text(&report.context),
+            position: position(report.position),
+            internal_position: position(report.internal_position),
+            internal_query: text(&report.internal_query),
+        }
+    }
+}
+
+// pgrx keeps these out of its bindings, because called from an ordinary Rust frame they would longjmp over it.
+unsafe extern "C-unwind" {
+    fn errstart(elevel: c_int, domain: *const c_char) -> bool;
+    fn errcode(sqlerrcode: c_int) -> c_int;
+    fn errmsg_internal(fmt: *const c_char, ...) -> c_int;
+    fn errdetail_internal(fmt: *const c_char, ...) -> c_int;
+    fn errhint(fmt: *const c_char, ...) -> c_int;
+    fn set_errcontext_domain(domain: *const c_char) -> c_int;
+    fn errcontext_msg(fmt: *const c_char, ...) -> c_int;
+    fn errposition(cursorpos: c_int) -> c_int;
+    fn internalerrposition(cursorpos: c_int) -> c_int;
+    fn internalerrquery(query: *const c_char) -> c_int;
+    fn errfinish(filename: *const c_char, lineno: c_int, funcname: *const c_char);
+}
+
+/// `ereport(level, …)`.
+///
+/// # Safety
+/// No frame between here and the nearest `PG_TRY` (or [`pg_sys::ffi::pg_guard_ffi_boundary`]) may own anything that
+/// needs dropping: at ERROR this longjmps, and below it an error-context callback may.
+unsafe fn raise(level: c_int, report: RawReport) {
+    const TEXT: *const c_char = c"%s".as_ptr();
+    // SAFETY: elog.c's calling sequence: errstart, then any of the field setters if it said true, then errfinish.
+    // The strings are NUL-terminated and palloc'd; the field setters copy them.
+    unsafe {
+        if !errstart(level, ptr::null()) {
+            return;
+        }
+        errcode(report.sqlstate);
+        errmsg_internal(TEXT, report.message);
+        if !report.detail.is_null() {
+            errdetail_internal(TEXT, report.detail);
+        }
+        if !report.hint.is_null() {
+            errhint(TEXT, report.hint);
+        }
+        if !report.context.is_null() {
+            set_errcontext_domain(ptr::null());
+            errcontext_msg(TEXT, report.context);
+        }
+        if report.position > 0 {
+            errposition(report.position);
+        }
+        if report.internal_position > 0 {
+            internalerrposition(report.internal_position);
+        }
+        if !report.internal_query.is_null() {
+            internalerrquery(report.internal_query);
+        }
+        errfinish(c"plproxy".as_ptr(), 0, c"plproxy".as_ptr());
+    }
+}
+
+/// Runs the body of a C entry point: its `Err` becomes a PostgreSQL ERROR, a PostgreSQL ERROR that passed through it
+/// goes on unchanged, and a Rust panic becomes an ERROR of internal kind.
+///
+/// # Safety
+/// To be called as the whole body of an `extern "C-unwind"` function that PostgreSQL calls, whose own frame holds
+/// nothing to drop.
+pub unsafe fn boundary<T: Copy>(body: impl FnOnce() -> Result<T, Report>) -> T {
+    // The report is made plain inside the guard, so that nothing is left to drop when it is raised outside.
+    let guarded = || body().map_err(|report| RawReport::new(&report));
+    // SAFETY: the caller's promise is the one that pgrx asks for.
+    match unsafe { pgrx::pgrx_extern_c_guard(guarded) } {
+        Ok(value) => value,
+        Err(report) => {
+            // SAFETY: `report` is plain data, and so is everything else in this frame and, by promise, the caller's.
+            unsafe { raise(pg_sys::PGERROR as c_int, report) };
+            unreachable!("errfinish returned from an ERROR")
+        }
+    }
+}
+
+/// Sends a notice or warning to the client and the log.
+pub fn emit(level: Level, report: &Report) {
+    let level = match level {
+        Level::Debug1 => pg_sys::DEBUG1,
+        Level::Notice => pg_sys::NOTICE,
+        Level::Warning => pg_sys::WARNING,
+    } as c_int;
+    let raw = RawReport::new(report);
+    // errfinish serves a pending interrupt, which would throw away a connection in the middle of its answer; the
+    // caller's own loop serves it at a better moment.
+    let _held = super::interrupts::hold();
+    // SAFETY: the guard is the PG_TRY that `raise` asks for, and the closure owns nothing.
+    unsafe { pg_sys::ffi::pg_guard_ffi_boundary(|| raise(level, raw)) }
+}

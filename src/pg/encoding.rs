@@ -1,0 +1,189 @@
+//! Text between Rust and the server (`mb/pg_wchar.h`).
+//!
+//! In Rust all text is UTF-8. Where the database's encoding is another one, text is converted here, in both directions.
+//! An SQL_ASCII database promises nothing about its bytes: those that aren't UTF-8 are carried through Rust as
+//! characters of a private plane, one a byte, and turned back on the way out, so nothing is lost.
+
+use pgrx::pg_sys;
+use std::borrow::Cow;
+use std::ffi::{CStr, c_char, c_int};
+
+/// Byte b that isn't part of valid UTF-8 travels as this code point plus b (plane 16, private use).
+const STRAY_BYTE: u32 = 0x10_FF00;
+
+const UTF8: c_int = pg_sys::pg_enc::PG_UTF8 as c_int;
+const SQL_ASCII: c_int = pg_sys::pg_enc::PG_SQL_ASCII as c_int;
+
+fn database_encoding() -> c_int {
+    // SAFETY: reads a global of the backend.
+    unsafe { pg_sys::GetDatabaseEncoding() }
+}
+
+/// Whether text in the server's encoding already is what goes over the wire.
+pub fn server_is_utf8() -> bool {
+    database_encoding() == UTF8
+}
+
+/// Text of the server as Rust text. Raises the server's error if the conversion is impossible.
+pub fn from_server(bytes: &[u8]) -> String {
+    if let Ok(text) = str::from_utf8(bytes)
+        && (text.is_ascii() || matches!(database_encoding(), UTF8 | SQL_ASCII))
+    {
+        return text.to_owned();
+    }
+    match database_encoding() {
+        UTF8 | SQL_ASCII => carry_stray_bytes(bytes),
+        encoding => String::from_utf8_lossy(&convert(bytes, encoding, UTF8)).into_owned(),
+    }
+}
+
+/// As [`from_server`], from a C string.
+///
+/// # Safety
+/// `text` is NUL-terminated and stays as it is during the call.
+pub unsafe fn from_server_cstr(text: *const c_char) -> String {
+    // SAFETY: the caller's promise.
+    from_server(unsafe { CStr::from_ptr(text) }.to_bytes())
+}
+
+/// Rust text as bytes for the server. Raises the server's error (22P05) if a character doesn't exist there.
+pub fn to_server(text: &str) -> Cow<'_, [u8]> {
+    match database_encoding() {
+        _ if text.is_ascii() => Cow::Borrowed(text.as_bytes()),
+        UTF8 | SQL_ASCII => return_stray_bytes(text),
+        encoding => Cow::Owned(convert(text.as_bytes(), UTF8, encoding)),
+    }
+}
+
+/// As [`to_server`], ended by a NUL for C. Text is cut at a NUL of its own, as C would read it.
+pub fn to_server_cstring(text: &str) -> Vec<u8> {
+    let mut bytes = to_server(text).into_owned();
+    if let Some(nul) = bytes.iter().position(|&b| b == 0) {
+        bytes.truncate(nul);
+    }
+    bytes.push(0);
+    bytes
+}
+
+/// Rust text for a message: what the server's encoding can't say becomes `?`, because a message must get through.
+/// The result is palloc'd in the current context and NUL-terminated.
+pub fn palloc_lossy(text: &str) -> *const c_char {
+    let bytes = match database_encoding() {
+        _ if text.is_ascii() => Cow::Borrowed(text.as_bytes()),
+        UTF8 | SQL_ASCII => return_stray_bytes(text),
+        encoding => Cow::Owned(convert_lossy(text, encoding)),
+    };
+    // SAFETY: pnstrdup copies at most that many bytes, up to a NUL, and appends one.
+    unsafe { pg_sys::pnstrdup(bytes.as_ptr().cast(), bytes.len()) }
+}
+
+/// Bytes of the server as UTF-8 for the wire.
+pub fn server_to_wire(bytes: &[u8]) -> Cow<'_, [u8]> {
+    match database_encoding() {
+        UTF8 | SQL_ASCII => Cow::Borrowed(bytes),
+        _ if bytes.is_ascii() => Cow::Borrowed(bytes),
+        encoding => Cow::Owned(convert(bytes, encoding, UTF8)),
+    }
+}
+
+/// Bytes from the wire in the server's encoding, checked: a remote server isn't trusted to send valid text.
+/// Raises 22021 for invalid bytes, 22P05 for characters that don't exist here.
+pub fn wire_to_server(bytes: &[u8]) -> Cow<'_, [u8]> {
+    if bytes.is_ascii() && !bytes.contains(&0) {
+        return Cow::Borrowed(bytes);
+    }
+    let Ok(length) = c_int::try_from(bytes.len()) else {
+        return Cow::Borrowed(bytes); // longer than any Datum: the input function refuses it
+    };
+    let encoding = database_encoding();
+    // The text must be valid UTF-8 before it is converted; for a UTF8 or SQL_ASCII database that is all.
+    let source = if encoding == SQL_ASCII { SQL_ASCII } else { UTF8 };
+    // SAFETY: pg_verify_mbstr reads `length` bytes and raises an ERROR for what is invalid.
+    unsafe { pg_sys::pg_verify_mbstr(source, bytes.as_ptr().cast(), length, false) };
+    match encoding {
+        UTF8 | SQL_ASCII => Cow::Borrowed(bytes),
+        encoding => Cow::Owned(convert(bytes, UTF8, encoding)),
+    }
+}
+
+/// UTF-8 with every byte that isn't part of it carried as a private character.
+fn carry_stray_bytes(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.extend(chunk.invalid().iter().filter_map(|&b| char::from_u32(STRAY_BYTE + u32::from(b))));
+    }
+    text
+}
+
+/// The reverse of [`carry_stray_bytes`].
+fn return_stray_bytes(text: &str) -> Cow<'_, [u8]> {
+    let stray = |c: char| u32::from(c).checked_sub(STRAY_BYTE).filter(|&b| (0x80..0x100).contains(&b));
+    if !text.chars().any(|c| stray(c).is_some()) {
+        return Cow::Borrowed(text.as_bytes());
+    }
+    let mut bytes = Vec::with_capacity(text.len());
+    for c in text.chars() {
+        match stray(c) {
+            Some(byte) => bytes.push(byte as u8),
+            None => bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
+    Cow::Owned(bytes)
+}
+
+/// Converts valid text, or raises the conversion function's ERROR.
+fn convert(bytes: &[u8], from: c_int, to: c_int) -> Vec<u8> {
+    let Ok(length) = c_int::try_from(bytes.len()) else {
+        return bytes.to_vec();
+    };
+    // SAFETY: pg_do_encoding_conversion reads `length` bytes (it never writes to its argument) and returns either the
+    // argument itself or a palloc'd, NUL-terminated copy.
+    unsafe {
+        let source = bytes.as_ptr().cast_mut();
+        let converted = pg_sys::pg_do_encoding_conversion(source, length, from, to);
+        if converted.is_null() || std::ptr::eq(converted, source) {
+            return bytes.to_vec();
+        }
+        let result = CStr::from_ptr(converted.cast()).to_bytes().to_vec();
+        pg_sys::pfree(converted.cast());
+        result
+    }
+}
+
+/// Converts character by character where the whole can't be converted.
+fn convert_lossy(text: &str, to: c_int) -> Vec<u8> {
+    // SAFETY: a syscache look-up; InvalidOid where there is no conversion (then only ASCII gets through).
+    let procedure = unsafe { pg_sys::FindDefaultConversionProc(UTF8, to) };
+    let mut bytes = Vec::with_capacity(text.len());
+    for c in text.chars() {
+        let mut source = [0u8; 4];
+        let source = c.encode_utf8(&mut source);
+        if source.len() == 1 {
+            bytes.extend_from_slice(source.as_bytes());
+        } else if procedure == pg_sys::InvalidOid {
+            bytes.push(b'?');
+        } else {
+            let mut target = [0u8; 16];
+            // SAFETY: source and target have the lengths given; with noError the function stops at what it can't
+            // convert, returns how many bytes it consumed, and ends the target with a NUL.
+            let consumed = unsafe {
+                pg_sys::pg_do_encoding_conversion_buf(
+                    procedure,
+                    UTF8,
+                    to,
+                    source.as_bytes().as_ptr().cast_mut(),
+                    source.len() as c_int,
+                    target.as_mut_ptr(),
+                    target.len() as c_int,
+                    true,
+                )
+            };
+            match CStr::from_bytes_until_nul(&target) {
+                Ok(converted) if consumed as usize == source.len() => bytes.extend_from_slice(converted.to_bytes()),
+                _ => bytes.push(b'?'),
+            }
+        }
+    }
+    bytes
+}

@@ -1,0 +1,56 @@
+//! Interrupts (`miscadmin.h`): when a cancel or a shutdown request may take effect.
+//!
+//! They are served in one place only, the reactor's wait loop; see there.
+
+use pgrx::pg_sys;
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+/// `CHECK_FOR_INTERRUPTS()`: unwinds if the query is to end, and doesn't return at all if the backend is.
+pub fn check() {
+    pgrx::check_for_interrupts!();
+}
+
+/// Whether the next [`check`] ends this backend: then there is no unwinding, so what must be said to others has to be
+/// said before.
+pub fn is_dying() -> bool {
+    // SAFETY: plain globals of the backend, written by its signal handlers, read on its only thread.
+    unsafe { pg_sys::ProcDiePending != 0 && pg_sys::InterruptHoldoffCount == 0 && pg_sys::CritSectionCount == 0 }
+}
+
+/// Holds interrupts off until it is dropped.
+#[must_use]
+pub struct Held(());
+
+/// `HOLD_INTERRUPTS()`.
+pub fn hold() -> Held {
+    // SAFETY: see `is_dying`.
+    unsafe { pg_sys::InterruptHoldoffCount += 1 };
+    Held(())
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // `RESUME_INTERRUPTS()`. An ERROR in between has set the counter to zero already; it must not wrap.
+        // SAFETY: see `is_dying`; touches no backend state but the counter, so also safe during abort.
+        unsafe { pg_sys::InterruptHoldoffCount = pg_sys::InterruptHoldoffCount.saturating_sub(1) };
+    }
+}
+
+/// A PostgreSQL ERROR or a Rust panic on its way up, stopped for a moment by [`catch`].
+pub struct Unwinding(Box<dyn Any + Send>);
+
+impl Unwinding {
+    /// Lets it go on its way.
+    pub fn resume(self) -> ! {
+        resume_unwind(self.0)
+    }
+}
+
+/// Runs `body`; an ERROR in it is held so that the caller can tidy up, and must be resumed.
+///
+/// The backend's error stack still holds the ERROR: until [`Unwinding::resume`] only do what is allowed in a
+/// `PG_CATCH` block.
+pub fn catch<T>(body: impl FnOnce() -> T) -> Result<T, Unwinding> {
+    catch_unwind(AssertUnwindSafe(body)).map_err(Unwinding)
+}

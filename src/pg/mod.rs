@@ -1,0 +1,30 @@
+//! The unsafe folder: everything that touches PostgreSQL's C API lives here, one file per backend header or topic.
+//!
+//! What it owns: turning the backend's rules (memory contexts, error unwinding, reference counts, version
+//! differences) into safe Rust functions and types. Every `#[cfg(feature = "pgNN")]` of the project is in here.
+//!
+//! What it must not know: clusters, partitions, parsing, the wire. Its callers speak of those; it speaks of Datums.
+//!
+//! Invariants:
+//! * A PostgreSQL ERROR raised inside any function here arrives in the caller as a Rust unwind (pgrx turns the
+//!   longjmp into a panic and back again at [`elog::boundary`]), so every `Drop` between is run.
+//! * Nothing here holds a `RefCell` borrow while it calls the backend.
+//! * Text is UTF-8 on the Rust side and in the server's encoding on the other; [`encoding`] is the only crossing.
+#![allow(unsafe_code)]
+
+pub mod build;
+pub mod calls;
+pub mod catalog;
+pub mod datum;
+pub mod elog;
+pub mod encoding;
+pub mod external_fd;
+pub mod interrupts;
+pub mod memory;
+pub mod options;
+pub mod roles;
+pub mod row_type;
+pub mod spi;
+pub mod tuplestore;
+pub mod type_io;
+pub mod waitevent;

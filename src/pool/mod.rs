@@ -1,0 +1,102 @@
+//! Connections of this backend to shards, kept for the session.
+//!
+//! What it owns: opening a connection ([`Opening`]), its whole state ([`Connection`]), who may use it next
+//! ([`checkout`], [`Checkout`]), and asking a server to cancel ([`cancel::Cancelling`]). What it must not know:
+//! functions, partitions, queries, rows.
+//!
+//! A connection is owned, not shared. Whoever runs a query takes the whole of it out of the pool and gives it back by
+//! dropping the [`Checkout`]. A call that is made while another one is under way (in an argument, in a hash function,
+//! interleaved in one target list) simply takes out another connection. So nothing here is ever "busy".
+//!
+//! Invariants:
+//! * A connection in the pool is idle: its last query's answer has been received, or will be before that of the next
+//!   one. One whose state is in doubt is closed instead ([`Connection::in_doubt`]).
+//! * A connection is only ever used for the connection string *and* the role that it was opened for.
+//! * The pool isn't borrowed while anything else runs.
+
+mod cancel;
+mod connection;
+mod opening;
+mod refusals;
+
+pub use cancel::Cancelling;
+pub use connection::{Connection, Incoming};
+pub use opening::Opening;
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::mem::ManuallyDrop;
+use std::ops::{Deref, DerefMut};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+/// What connections are interchangeable for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Key {
+    /// The connection string, as the configuration has it.
+    pub connstr: Rc<str>,
+    /// The role that the connection is for.
+    pub role: Rc<str>,
+}
+
+thread_local! {
+    // Never dropped: the backend's memory and descriptors are gone by the time a thread-local's destructor would run.
+    static IDLE: ManuallyDrop<RefCell<HashMap<Key, Vec<Box<Connection>>>>> = ManuallyDrop::default();
+}
+
+/// A connection in use. Dropping it gives it back, or closes it if its state is in doubt.
+#[derive(Debug)]
+pub struct Checkout {
+    /// Only `None` in `drop`.
+    connection: Option<Box<Connection>>,
+}
+
+impl Checkout {
+    fn new(connection: Box<Connection>) -> Checkout {
+        Checkout { connection: Some(connection) }
+    }
+}
+
+impl Deref for Checkout {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        self.connection.as_ref().expect("a checkout has its connection until it is dropped")
+    }
+}
+
+impl DerefMut for Checkout {
+    fn deref_mut(&mut self) -> &mut Connection {
+        self.connection.as_mut().expect("a checkout has its connection until it is dropped")
+    }
+}
+
+impl Drop for Checkout {
+    // Safe during abort: moves Rust values about, or closes descriptors.
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take()
+            && !connection.in_doubt
+        {
+            IDLE.with(|idle| idle.borrow_mut().entry(connection.key().clone()).or_default().push(connection));
+        }
+    }
+}
+
+/// Takes an idle connection out of the pool, if there is one that is alive and not older than `lifetime`; those that
+/// aren't are closed.
+pub fn checkout(key: &Key, lifetime: Option<Duration>) -> Option<Checkout> {
+    loop {
+        let mut connection = IDLE.with(|idle| idle.borrow_mut().get_mut(key)?.pop())?;
+        let expired = lifetime.is_some_and(|lifetime| connection.expires(lifetime) <= Instant::now());
+        if !expired && connection.is_alive() {
+            return Some(Checkout::new(connection));
+        }
+        crate::report::debug(format!("plproxy: replacing a stale connection to {}", connection.database()));
+    }
+}
+
+/// Closes the idle connections whose connection string isn't wanted any more.
+pub fn retain(wanted: impl Fn(&str) -> bool) {
+    let unwanted: Vec<_> = IDLE.with(|idle| idle.borrow_mut().extract_if(|key, _| !wanted(&key.connstr)).collect());
+    drop(unwanted);
+}

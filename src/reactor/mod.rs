@@ -1,0 +1,95 @@
+//! PostgreSQL's wait events as an event loop for futures.
+//!
+//! What it owns: non-blocking sockets that Rust futures can read and write ([`Socket`]), the loop that waits for them
+//! ([`run`]), and with it the only place where this extension serves interrupts. What it must not know: SQL, clusters,
+//! tokio-postgres.
+//!
+//! # How it runs
+//!
+//! There is no runtime and no thread here. A backend is one thread with a latch that signals set; whoever waits in it
+//! waits for the latch, or else it can't be cancelled. So the loop is PostgreSQL's:
+//!
+//! 1. *Work.* Everything that can go on without waiting does ([`Work::poll`]). A future reads from its socket only when
+//!    the socket is known to be readable, so none of this costs a system call that could have been avoided. A future
+//!    that can't go on says nothing to us; its [`Socket`] has noted whether there is something left to be sent.
+//! 2. *Wait.* `WaitEventSetWait` sleeps until a socket is ready, the latch is set, the postmaster dies (then the
+//!    backend exits), or the earliest deadline passes. What woke us is noted in the sockets.
+//! 3. *Interrupts.* If somebody wants this query or this backend to end, this is where it unwinds: between the turns,
+//!    when no future is running and every connection's state is on record. It may unwind through all callers of
+//!    [`run`]; their `Drop`s must be safe then. Barriers and the like are served here too. When the backend is about to
+//!    exit there will be no unwinding, so the work hears of it first ([`Work::before_exit`]).
+//!
+//! Then again from 1, until the work says that it is done.
+//!
+//! Wakers: a future that waits for another future, not for a socket (a query waits for its connection), is woken
+//! through its [`Wakeup`] by the other one during step 1; [`Wakeup::settle`] polls again as long as that happens. There
+//! is nothing else that could wake one: no other thread, no timer.
+
+mod socket;
+mod wakeup;
+mod watch;
+
+pub use socket::{Liveness, Socket};
+pub use wakeup::Wakeup;
+pub use watch::Watch;
+
+use crate::pg::interrupts;
+use std::task::Poll;
+use std::time::Instant;
+
+/// What [`run`] runs.
+pub trait Work {
+    /// How it fails.
+    type Error;
+
+    /// Goes on as far as possible without waiting. `Ready` when there is nothing left to do. A passed deadline is for
+    /// the work itself to notice here.
+    fn poll(&mut self) -> Result<Poll<()>, Self::Error>;
+
+    /// The sockets that it waits for now.
+    fn sockets(&self) -> Vec<Socket>;
+
+    /// Whether the sockets are others than at the last call of [`Work::sockets`].
+    fn sockets_changed(&mut self) -> bool {
+        false
+    }
+
+    /// When to call [`Work::poll`] at the latest.
+    fn deadline(&self) -> Option<Instant>;
+
+    /// The backend is about to exit without unwinding.
+    fn before_exit(&mut self) {}
+}
+
+/// Whether a run may be interrupted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interrupts {
+    /// Yes: it may unwind.
+    Serve,
+    /// No: it is itself the answer to an interrupt, and bounded by its deadline.
+    Hold,
+}
+
+/// Runs `work` until it is done or fails. `watch` is the set of its sockets from an earlier run, or `None`; it is left
+/// there for a later one.
+pub fn run<W: Work>(
+    work: &mut W,
+    watch: &mut Option<Watch>,
+    wait_event: u32,
+    interrupts: Interrupts,
+) -> Result<(), W::Error> {
+    while work.poll()?.is_pending() {
+        if work.sockets_changed() {
+            *watch = None;
+        }
+        let watch = watch.get_or_insert_with(|| Watch::new(work.sockets()));
+        watch.wait(work.deadline(), wait_event);
+        if interrupts == Interrupts::Serve {
+            if interrupts::is_dying() {
+                work.before_exit();
+            }
+            interrupts::check();
+        }
+    }
+    Ok(())
+}

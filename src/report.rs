@@ -1,0 +1,49 @@
+//! From this crate's errors, and from what shards say, to PostgreSQL's reports.
+//!
+//! What it owns: which field of an `ereport` gets what. What it must not know: how a report is raised (`pg::elog`), or
+//! when (`handler` for errors, the executor for notices).
+
+use crate::error::{Error, Problem, RemoteError};
+use crate::pg::elog::{self, Level, Report, SqlState};
+use crate::settings;
+
+impl From<Error> for Report {
+    fn from(error: Error) -> Report {
+        let sqlstate = SqlState(error.problem().sqlstate(settings::precise_sqlstates()));
+        let mut report = Report::new(sqlstate, error.to_string());
+        report.hint = error.problem().hint();
+        if let Problem::Remote(remote) = error.problem() {
+            add_remote_fields(&mut report, remote);
+        }
+        report
+    }
+}
+
+fn add_remote_fields(report: &mut Report, remote: &RemoteError) {
+    let labelled = |label, text: &Option<String>| text.as_ref().map(|text| format!("Remote {label}: {text}"));
+    report.detail = labelled("detail", &remote.detail);
+    report.hint = labelled("hint", &remote.hint);
+    report.context = labelled("context", &remote.context);
+    report.position = remote.position;
+    report.internal_position = remote.internal_position;
+    report.internal_query.clone_from(&remote.internal_query);
+}
+
+/// Passes on what a shard said while a call of `function` (`schema.name(nargs)`) was running there: a NOTICE if its
+/// SQLSTATE is of class 00, a WARNING otherwise, since the severity's word may be in any language.
+pub fn remote_notice(function: &str, notice: &RemoteError) {
+    let level = if notice.sqlstate.starts_with(b"00") { Level::Notice } else { Level::Warning };
+    let mut report = Report::new(SqlState(notice.sqlstate), format!("{function}: {notice}"));
+    add_remote_fields(&mut report, notice);
+    elog::emit(level, &report);
+}
+
+/// A warning of our own.
+pub fn warning(message: impl Into<String>) {
+    elog::emit(Level::Warning, &Report::new(SqlState(*b"01000"), message));
+}
+
+/// A message for developers.
+pub fn debug(message: impl Into<String>) {
+    elog::emit(Level::Debug1, &Report::new(SqlState(*b"00000"), message));
+}

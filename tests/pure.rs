@@ -1,0 +1,17 @@
+//! The tests of the modules that know nothing of PostgreSQL. They are compiled into this program by themselves, because
+//! the library's other modules refer to symbols that only a server has.
+#![allow(dead_code, unused_imports, missing_docs)]
+
+#[path = "../src/conninfo/mod.rs"]
+mod conninfo;
+#[path = "../src/error.rs"]
+mod error;
+#[path = "../src/parser/mod.rs"]
+mod parser;
+
+#[path = "../src/cluster"]
+mod cluster {
+    pub mod fdw_options;
+    pub mod mapping;
+    pub mod options;
+}
