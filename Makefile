@@ -32,7 +32,8 @@ flags = --release --locked --no-default-features --features pg$(major) $(older_r
 all:
 	$(cargo) build $(flags)
 
-install: all
+# Root often has no cargo: then what was built before is installed.
+install: $(if $(shell command -v cargo),all)
 	install -d '$(pkglibdir)' '$(extensiondir)'
 	install -m 755 $(target)/release/libplproxy.so '$(pkglibdir)/plproxy.so'
 	install -m 644 plproxy.control sql/*.sql '$(extensiondir)'

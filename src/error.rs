@@ -65,8 +65,6 @@ pub enum Problem {
     Variadic,
     #[error("PL/Proxy procedures can't be used as triggers")]
     Trigger,
-    #[error("Function used in wrong context")]
-    WrongContext,
     #[error("set-valued function called in context that cannot accept a set")]
     SetNotAccepted,
     #[error("unsupported pseudo type: {name} ({oid})")]
@@ -164,7 +162,7 @@ pub enum Problem {
 
     // What came back.
     #[error("{0}")]
-    Remote(RemoteError),
+    Remote(Box<RemoteError>),
     #[error("single field function but got record")]
     NotSingleField,
     #[error("Got too few fields from remote end")]
@@ -194,7 +192,6 @@ impl Problem {
             NotVolatile
                 | Variadic
                 | Trigger
-                | WrongContext
                 | SetNotAccepted
                 | NoSuchFunction(_)
                 | ClusterNotFound(_)
@@ -219,7 +216,7 @@ impl Problem {
             Body(_) | OptionWithoutValue(_) | ServerOption(_) | ServerOptionValue { .. } | MappingOption => b"42601",
             PartitionNumbers { .. } | DuplicatePartition(_) | MissingPartition(_) | ServerPartitionCount(_) => b"42601",
             NotVolatile | RunOnAllNeedsSet | SelectInDynamicRecord => b"42P13",
-            Variadic | Trigger | WrongContext | SetNotAccepted | PseudoType { .. } | NotYet(_) => b"0A000",
+            Variadic | Trigger | SetNotAccepted | PseudoType { .. } | NotYet(_) => b"0A000",
             OptionsNull => b"22004",
             ClusterNotFound(_) => b"42704",
             RowCount(0) => b"P0002",

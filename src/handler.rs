@@ -31,7 +31,7 @@ macro_rules! entry_point {
         #[unsafe(no_mangle)]
         pub unsafe extern "C-unwind" fn $name(fcinfo: pg_sys::FunctionCallInfo) -> Datum {
             // SAFETY: `fcinfo` is what PostgreSQL passed, and this is the whole body of the function that it called.
-            unsafe { boundary(move || $body(Call::new(fcinfo)).map_err(Into::into)) }
+            unsafe { boundary(move || $body(Call::new(fcinfo))) }
         }
     };
 }

@@ -1,10 +1,95 @@
-//! plproxy
-#![allow(missing_docs)]
-use pgrx::prelude::*;
-::pgrx::pg_module_magic!(name, version);
+//! # plproxy: calls that reach their shard
+//!
+//! A PostgreSQL extension with a procedural language whose functions run somewhere else. The body of such a function says
+//! where, and a call of it is forwarded there:
+//!
+//! ```sql
+//! CREATE FUNCTION get_user(i_username text) RETURNS SETOF users LANGUAGE plproxy AS $$
+//!     CLUSTER 'users';
+//!     RUN ON hashtext(i_username);
+//! $$;
+//! ```
+//!
+//! It is the successor of the C PL/Proxy: the same language, catalog objects, options and messages.
+//!
+//! # Glossary
+//!
+//! | word | what it is |
+//! |---|---|
+//! | *coordinator* | the database that the application talks to, where the `plproxy` functions are |
+//! | *shard* | a PostgreSQL database that holds a part of the rows, and functions of the same names that do the work |
+//! | *cluster* | a name for a list of partitions, with options |
+//! | *partition* | a place in that list, counted from 0; rows belong to partitions, and a partition is on some shard |
+//! | *connection string* | how to reach a partition's shard, in libpq's notation |
+//! | *endpoint* | what a connection string means, with all defaults filled in |
+//! | *role* | the local user that a connection is opened for; connections are never shared between roles |
+//! | *connection* | an open session on a shard, owned by one call at a time, kept in the *pool* in between |
+//! | *checkout* | a connection while a call owns it |
+//! | *route* | the partitions that a call goes to |
+//! | *execution* | everything about one call while it runs |
+//! | *reactor* | the loop that waits for sockets and interrupts |
+//! | *codec* | how values of a type travel |
+//!
+//! # Life of one call
+//!
+//! ```text
+//!  SELECT * FROM get_user('bob')
+//!        │
+//!  handler     the C function that PostgreSQL calls
+//!        │
+//!  function    compiled once: signature, body, remote query, codecs            (pg_proc, row types)
+//!        │
+//!  executor    cluster     'users' → partitions and options                    (the user's config functions)
+//!        │     route       hashtext('bob') & 3 = 1 → partition 1
+//!        │     codec       arguments → parameters
+//!        │     pool        a connection for (connection string, role)          (conninfo, if it must be opened)
+//!        │     reactor     send; wait for sockets, latch, deadline; receive     ⇄ shard
+//!        │     codec       fields → Datums, row by row, into a tuplestore
+//!        ▼
+//!  result
+//! ```
+//!
+//! A warm call to one shard costs four system calls: a look whether the connection is still alive, send, wait, receive.
+//! The essays in [`executor`] and [`reactor`] tell the middle part in detail.
+//!
+//! # Modules
+//!
+//! A module uses those below it, never those above.
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`handler`] | the C entry points; where `Result` becomes `ereport` |
+//! | [`executor`] | one call: route, connections, dispatch, rows |
+//! | [`function`] | compiled functions and their cache |
+//! | [`cluster`] | from a name to partitions and options |
+//! | [`pool`] | connections: opening, keeping, cancelling |
+//! | [`reactor`] | sockets and the wait loop; knows no SQL |
+//! | [`codec`] | Datums to and from the wire |
+//! | [`report`] | errors and shards' notices to PostgreSQL's reports |
+//! | [`settings`] | the `plproxy.*` settings |
+//! | [`pg`] | PostgreSQL's C API made safe: **all** `unsafe`, and every difference between versions |
+//! | [`conninfo`] | *pure:* libpq's connection strings |
+//! | [`parser`] | *pure:* the language |
+//! | [`error`] | *pure:* what can go wrong, in words and SQLSTATEs |
+//!
+//! *Pure* modules know nothing of PostgreSQL's API, so they are tested without a server (`tests/pure.rs`); some files of
+//! [`cluster`] are pure too, and say so.
+//!
+//! # Rules that hold everywhere
+//!
+//! * **User code can run almost anywhere**: hash functions, input and output functions, domain checks, configuration
+//!   functions; and it can raise an ERROR, or call a plproxy function again. So nothing is borrowed, and no connection is
+//!   half way through something, while it runs. A cached thing is cloned out of its cache (`Rc`) first.
+//! * **An ERROR unwinds.** pgrx turns PostgreSQL's longjmp into a Rust unwind and back; every `Drop` on the way runs, and
+//!   must be safe while a transaction is being aborted.
+//! * **Interrupts are served in one place**, the reactor's loop, between the polls of futures.
+//! * **In doubt means closed.** A connection is marked before a step that could leave it in an unknown state, and unmarked
+//!   after; one that comes back with the mark isn't used again.
+//! * **Text is UTF-8** inside and on the wire; [`pg::encoding`] converts at the border to the server.
+
 mod cluster;
 mod codec;
-#[allow(dead_code)]
+#[allow(dead_code, reason = "TLS and other parts of the interface are there for the connector to grow into")]
 mod conninfo;
 mod error;
 mod executor;
@@ -16,8 +101,12 @@ mod pool;
 mod reactor;
 mod report;
 mod settings;
-#[pg_guard]
-#[allow(unsafe_code)]
+
+pgrx::pg_module_magic!(name, version);
+
+/// Called by PostgreSQL when it loads the library.
+#[allow(unsafe_code, reason = "an entry point")]
+#[pgrx::pg_guard]
 pub extern "C-unwind" fn _PG_init() {
     settings::define();
 }

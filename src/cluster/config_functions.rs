@@ -25,9 +25,8 @@ impl ConfigFunction {
 
     /// Calls it for a cluster. Not read-only: a configuration that this transaction has just changed counts.
     fn call<'s>(&self, spi: &'s Spi, cluster: &str) -> Rows<'s> {
-        let plan = self
-            .plan
-            .get_or_init(|| spi.prepare(&format!("select * from {SCHEMA}.{}($1)", self.name), &[pg_sys::TEXTOID]));
+        let query = || (format!("select * from {SCHEMA}.{}($1)", self.name), vec![pg_sys::TEXTOID]);
+        let plan = spi.prepare_once(&self.plan, query);
         spi.execute(plan, &[Some(datum::text(cluster))], false)
     }
 }

@@ -4,9 +4,8 @@ use super::dispatch::{Dispatch, ShardQuery};
 use crate::pg::interrupts;
 use crate::pg::waitevent::WAIT_EXTENSION;
 use crate::pool::Cancelling;
-use crate::reactor::{self, Interrupts, Socket, Work};
+use crate::reactor::{self, Interrupts, Progress, Socket, Work};
 use std::convert::Infallible;
-use std::task::Poll;
 use std::time::{Duration, Instant};
 
 /// How long the caller's error may be delayed. A shard answers a cancel request within milliseconds; one that doesn't is
@@ -16,6 +15,16 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Cancels what is still running and lets go of the connections.
 pub fn abandon(mut dispatch: Dispatch<'_, '_>) {
     cancel(&mut dispatch.queries);
+}
+
+/// As [`abandon`], and closes the connections whose answer hadn't come: shards that let a time-out pass aren't trusted
+/// with the next call.
+pub fn abandon_late(mut dispatch: Dispatch<'_, '_>) {
+    let late: Vec<_> = dispatch.queries.iter().map(|query| !query.is_finished()).collect();
+    cancel(&mut dispatch.queries);
+    for (query, late) in dispatch.queries.iter_mut().zip(late) {
+        query.connection.in_doubt |= late;
+    }
 }
 
 /// Asks the shards to cancel the unfinished queries, and waits a bounded time for the ends of their answers. A query
@@ -29,7 +38,7 @@ pub fn cancel(queries: &mut [ShardQuery]) {
     if endings.is_empty() {
         return;
     }
-    let mut work = Endings { endings: endings, deadline: Instant::now() + PATIENCE, sockets: 0 };
+    let mut work = Endings { endings, deadline: Instant::now() + PATIENCE, sockets: 0 };
     let _held = interrupts::hold();
     let Ok(()) = reactor::run(&mut work, &mut None, WAIT_EXTENSION, Interrupts::Hold);
     for ending in work.endings {
@@ -63,7 +72,7 @@ struct Endings<'f> {
 impl Work for Endings<'_> {
     type Error = Infallible;
 
-    fn poll(&mut self) -> Result<Poll<()>, Infallible> {
+    fn poll(&mut self) -> Result<Progress, Infallible> {
         for ending in &mut self.endings {
             if let Some(cancelling) = &mut ending.cancelling
                 && cancelling.poll().is_ready()
@@ -75,7 +84,7 @@ impl Work for Endings<'_> {
             }
         }
         let over = self.endings.iter().all(Ending::is_over) || self.deadline <= Instant::now();
-        Ok(if over { Poll::Ready(()) } else { Poll::Pending })
+        Ok(if over { Progress::Done } else { Progress::Waiting })
     }
 
     fn sockets(&self) -> Vec<Socket> {

@@ -3,7 +3,7 @@
 use crate::error::Problem;
 use crate::pg::waitevent::WAIT_EXTENSION;
 use crate::pool::{self, Checkout, Key, Opening};
-use crate::reactor::{self, Interrupts, Socket, Work};
+use crate::reactor::{self, Interrupts, Progress, Socket, Work};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -58,7 +58,7 @@ impl Connecting {
 impl Work for Connecting {
     type Error = Problem;
 
-    fn poll(&mut self) -> Result<Poll<()>, Problem> {
+    fn poll(&mut self) -> Result<Progress, Problem> {
         let mut waiting = false;
         for slot in &mut self.slots {
             let Slot::Opening(opening) = slot else { continue };
@@ -73,7 +73,7 @@ impl Work for Connecting {
                 }
             }
         }
-        Ok(if waiting { Poll::Pending } else { Poll::Ready(()) })
+        Ok(if waiting { Progress::Waiting } else { Progress::Done })
     }
 
     fn sockets(&self) -> Vec<Socket> {

@@ -4,61 +4,85 @@ use crate::error::Problem;
 use crate::function::Function;
 use crate::pg::waitevent::WAIT_EXTENSION;
 use crate::pool::{Checkout, Incoming};
-use crate::reactor::{self, Interrupts, Socket, Work};
+use crate::reactor::{self, Interrupts, Progress, Socket, Work};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Instant;
-use tokio_postgres::Client;
-
-type Columns = Result<Vec<String>, tokio_postgres::Error>;
+use tokio_postgres::types::Type;
+use tokio_postgres::{Client, Column};
 
 /// Describes `text` on this connection, and tells the function's query of its columns.
-pub fn describe(connection: &mut Checkout, text: &Arc<str>, function: &Function) -> Result<(), Problem> {
+pub fn describe(
+    connection: &mut Checkout,
+    text: &Arc<str>,
+    function: &Function,
+    deadline: Option<Instant>,
+) -> Result<(), Problem> {
     connection.in_doubt = true;
-    let future = Box::pin(columns(connection.client(), text.clone()));
+    let future = Box::pin(description(connection.client(), text.clone()));
     let mut watch = connection.watch.take();
-    let mut describing = Describing { connection, label: &function.label, future, columns: Vec::new() };
+    let label = &function.label;
+    let mut describing = Describing { connection, label, future, deadline, description: Description::default() };
     reactor::run(&mut describing, &mut watch, WAIT_EXTENSION, Interrupts::Serve)?;
-    let columns = describing.columns;
+    let description = describing.description;
     connection.watch = watch;
-    function.query.described(&columns, &function.returns)
+    connection.is_for_once = description.left_statements;
+    function.query.described(&description.columns, &function.returns)
+}
+
+/// What a shard says of a query.
+#[derive(Default)]
+struct Description {
+    columns: Vec<String>,
+    /// Types that tokio-postgres doesn't know made it look them up, with prepared statements that it keeps for the
+    /// connection's life. Behind a pooler their names may come to mean another client's.
+    left_statements: bool,
 }
 
 /// In a transaction of its own, which keeps a pooler between us and the server from sending the steps to different
 /// servers, and of which nothing remains.
-async fn columns(client: Arc<Client>, text: Arc<str>) -> Columns {
+async fn description(client: Arc<Client>, text: Arc<str>) -> Result<Description, tokio_postgres::Error> {
     client.batch_execute("begin").await?;
-    let statement = client.prepare(&text).await;
-    let columns = statement.map(|statement| statement.columns().iter().map(|c| c.name().to_owned()).collect());
+    let description = client.prepare(&text).await.map(|statement| {
+        let types = statement.params().iter().chain(statement.columns().iter().map(Column::type_));
+        Description {
+            left_statements: types.into_iter().any(|known| Type::from_oid(known.oid()).is_none()),
+            columns: statement.columns().iter().map(|column| column.name().to_owned()).collect(),
+        }
+    });
     client.batch_execute("rollback").await?;
-    columns
+    description
 }
 
 struct Describing<'a> {
     connection: &'a mut Checkout,
     label: &'a str,
-    future: Pin<Box<dyn Future<Output = Columns>>>,
-    columns: Vec<String>,
+    future: Pin<Box<dyn Future<Output = Result<Description, tokio_postgres::Error>>>>,
+    deadline: Option<Instant>,
+    description: Description,
 }
 
 impl Work for Describing<'_> {
     type Error = Problem;
 
-    fn poll(&mut self) -> Result<Poll<()>, Problem> {
+    fn poll(&mut self) -> Result<Progress, Problem> {
         let wakeup = self.connection.wakeup();
         loop {
             let step = wakeup.settle(|context| match self.future.as_mut().poll(context) {
-                Poll::Ready(columns) => Poll::Ready(Ok(columns)),
+                Poll::Ready(description) => Poll::Ready(Ok(description)),
                 Poll::Pending => self.connection.poll(context).map(Err),
             });
             match step {
-                Poll::Pending => return Ok(Poll::Pending),
-                Poll::Ready(Ok(Ok(columns))) => {
+                Poll::Pending if self.deadline.is_some_and(|deadline| deadline <= Instant::now()) => {
+                    return Err(Problem::QueryTimeout);
+                }
+                Poll::Pending => return Ok(Progress::Waiting),
+                Poll::Ready(Ok(Ok(description))) => {
                     self.connection.in_doubt = false;
-                    self.columns = columns;
-                    return Ok(Poll::Ready(()));
+                    self.description = description;
+                    return Ok(Progress::Done);
                 }
                 Poll::Ready(Ok(Err(error))) => return Err(self.connection.failed(&error)),
                 Poll::Ready(Err(Incoming::Notice(notice))) => crate::report::remote_notice(self.label, &notice),
@@ -72,6 +96,6 @@ impl Work for Describing<'_> {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        None
+        self.deadline
     }
 }

@@ -6,14 +6,17 @@ use crate::codec::Parameter;
 use crate::error::Problem;
 use crate::function::Wrapped;
 use crate::pool::{Checkout, Incoming};
-use crate::reactor::{Socket, Watch, Work};
+use crate::reactor::{Progress, Socket, Watch, Work};
 use futures_util::Stream;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio_postgres::{Client, Row, RowStream};
+
+/// How many rows and notices are taken from one shard before the others, and interrupts, have their turn.
+const BATCH: usize = 1000;
 
 /// One shard's share of a call.
 pub struct ShardQuery {
@@ -127,7 +130,6 @@ async fn send(
 pub struct Dispatch<'e, 'f> {
     label: &'e str,
     query: Wrapped,
-    timeout: Option<Duration>,
     deadline: Option<Instant>,
     output: &'e mut Output<'f>,
     /// In the order of the result.
@@ -139,15 +141,14 @@ impl<'e, 'f> Dispatch<'e, 'f> {
     pub fn new(
         label: &'e str,
         query: Wrapped,
-        timeout: Option<Duration>,
+        deadline: Option<Instant>,
         output: &'e mut Output<'f>,
     ) -> Dispatch<'e, 'f> {
-        Dispatch { label, query, timeout, deadline: None, output, queries: Vec::new() }
+        Dispatch { label, query, deadline, output, queries: Vec::new() }
     }
 
     /// Hands the query to every connection. It is sent at the first poll.
     pub fn send(&mut self, connections: Vec<Checkout>, parameters: &Arc<[Parameter]>) {
-        self.deadline = self.timeout.map(|timeout| Instant::now() + timeout);
         self.queries = connections
             .into_iter()
             .map(|connection| ShardQuery::new(connection, self.query.text.clone(), parameters.clone()))
@@ -161,12 +162,12 @@ impl<'e, 'f> Dispatch<'e, 'f> {
         }
     }
 
-    /// Takes everything that has arrived from one shard.
-    fn advance(&mut self, number: usize) -> Result<(), Problem> {
-        loop {
+    /// Takes what has arrived from one shard, but no more than a batch.
+    fn advance(&mut self, number: usize) -> Result<Progress, Problem> {
+        for _ in 0..BATCH {
             let query = &mut self.queries[number];
             match query.poll() {
-                Poll::Pending => return Ok(()),
+                Poll::Pending => return Ok(Progress::Waiting),
                 Poll::Ready(Event::Row(row)) => self.output.row(number, &row),
                 Poll::Ready(Event::Incoming(Incoming::Notice(notice))) => {
                     crate::report::remote_notice(self.label, &notice);
@@ -183,10 +184,11 @@ impl<'e, 'f> Dispatch<'e, 'f> {
                 Poll::Ready(Event::Finished) => {
                     query.connection.in_doubt = false;
                     self.output.finished(number);
-                    return Ok(());
+                    return Ok(Progress::Done);
                 }
             }
         }
+        Ok(Progress::Busy)
     }
 
     /// Counts a remote error's position on the text that the user wrote.
@@ -204,18 +206,17 @@ impl<'e, 'f> Dispatch<'e, 'f> {
 impl Work for Dispatch<'_, '_> {
     type Error = Problem;
 
-    fn poll(&mut self) -> Result<Poll<()>, Problem> {
-        let mut waiting = false;
+    fn poll(&mut self) -> Result<Progress, Problem> {
+        let mut progress = Progress::Done;
         for number in 0..self.queries.len() {
             if !self.queries[number].is_finished() {
-                self.advance(number)?;
-                waiting |= !self.queries[number].is_finished();
+                progress = progress.and(self.advance(number)?);
             }
         }
-        if waiting && self.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+        if progress != Progress::Done && self.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
             return Err(Problem::QueryTimeout);
         }
-        Ok(if waiting { Poll::Pending } else { Poll::Ready(()) })
+        Ok(progress)
     }
 
     fn sockets(&self) -> Vec<Socket> {

@@ -46,6 +46,7 @@ use pgrx::pg_sys::Datum;
 use rows::Output;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// Runs one call of `function` and returns its result.
 pub fn execute(function: &Function, call: Call) -> Result<Datum, Problem> {
@@ -101,17 +102,19 @@ struct Execution<'f> {
 impl Execution<'_> {
     fn run(mut self, keys: Vec<Key>) -> Result<Datum, Problem> {
         let options = &self.cluster.options;
+        let label = &self.function.label;
         let mut connections = connect::connect(keys, options.connection_lifetime, options.connect_timeout)?;
+        let deadline = options.query_timeout.map(|timeout| Instant::now() + timeout);
         let query = match (self.function.query.ready(), connections.first_mut()) {
             (Ok(query), _) => query,
             (Err(text), Some(connection)) => {
-                describe::describe(connection, &text, self.function)?;
+                describe::describe(connection, &text, self.function, deadline)?;
                 self.function.query.ready().map_err(|_| Problem::NotDescribed)?
             }
             (Err(_), None) => return self.output.finish(), // nowhere to run, so there is no row
         };
         let mut watch = lone(&mut connections).and_then(|connection| connection.watch.take());
-        let mut dispatch = Dispatch::new(&self.function.label, query, options.query_timeout, &mut self.output);
+        let mut dispatch = Dispatch::new(label, query, deadline, &mut self.output);
         dispatch.send(connections, &self.parameters);
 
         // An ERROR that unwinds out of here (an interrupt, an input function's) is held until the shards have been told.
@@ -122,6 +125,10 @@ impl Execution<'_> {
                 dispatch.keep_watch(watch);
                 drop(dispatch);
                 self.output.finish()
+            }
+            Ok(Err(Problem::QueryTimeout)) => {
+                abandon::abandon_late(dispatch);
+                Err(Problem::QueryTimeout)
             }
             Ok(Err(problem)) => {
                 abandon::abandon(dispatch);

@@ -48,7 +48,7 @@ impl LocalQuery {
     /// Runs it with the arguments of a call, and hands the result on. What it raises passes.
     pub fn run<T>(&self, call: Call, read: impl FnOnce(&Rows<'_>) -> T) -> T {
         connected(|spi: &Spi| {
-            let plan = self.plan.get_or_init(|| spi.prepare(&self.sql, &self.types));
+            let plan = spi.prepare_once(&self.plan, || (self.sql.clone(), self.types.clone()));
             let values: Vec<_> = self.arguments.iter().map(|&argument| call.argument(argument)).collect();
             read(&spi.execute(plan, &values, true))
         })

@@ -156,7 +156,7 @@ unsafe fn raise(level: c_int, report: RawReport) {
         if !report.internal_query.is_null() {
             internalerrquery(report.internal_query);
         }
-        errfinish(c"plproxy".as_ptr(), 0, c"plproxy".as_ptr());
+        errfinish(c"plproxy".as_ptr(), line!() as c_int, c"raise".as_ptr());
     }
 }
 
@@ -166,9 +166,9 @@ unsafe fn raise(level: c_int, report: RawReport) {
 /// # Safety
 /// To be called as the whole body of an `extern "C-unwind"` function that PostgreSQL calls, whose own frame holds
 /// nothing to drop.
-pub unsafe fn boundary<T: Copy>(body: impl FnOnce() -> Result<T, Report>) -> T {
+pub unsafe fn boundary<T: Copy, E: Into<Report>>(body: impl FnOnce() -> Result<T, E>) -> T {
     // The report is made plain inside the guard, so that nothing is left to drop when it is raised outside.
-    let guarded = || body().map_err(|report| RawReport::new(&report));
+    let guarded = || body().map_err(|error| RawReport::new(&error.into()));
     // SAFETY: the caller's promise is the one that pgrx asks for.
     match unsafe { pgrx::pgrx_extern_c_guard(guarded) } {
         Ok(value) => value,

@@ -19,11 +19,6 @@ fn database_encoding() -> c_int {
     unsafe { pg_sys::GetDatabaseEncoding() }
 }
 
-/// Whether text in the server's encoding already is what goes over the wire.
-pub fn server_is_utf8() -> bool {
-    database_encoding() == UTF8
-}
-
 /// Text of the server as Rust text. Raises the server's error if the conversion is impossible.
 pub fn from_server(bytes: &[u8]) -> String {
     if let Ok(text) = str::from_utf8(bytes)

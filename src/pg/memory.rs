@@ -67,7 +67,11 @@ pub unsafe fn enter<T>(context: pg_sys::MemoryContext, body: impl FnOnce() -> T)
             unsafe { pg_sys::CurrentMemoryContext = self.0 };
         }
     }
-    // SAFETY: the caller's promise.
-    let _restore = Restore(unsafe { std::mem::replace(&mut *(&raw mut pg_sys::CurrentMemoryContext), context) });
+    // SAFETY: the backend's variable, used by its one thread; what it gets is live by the caller's promise.
+    let _restore = unsafe {
+        let restore = Restore(pg_sys::CurrentMemoryContext);
+        pg_sys::CurrentMemoryContext = context;
+        restore
+    };
     body()
 }

@@ -2,6 +2,7 @@
 
 use super::encoding;
 use pgrx::pg_sys;
+use std::cell::OnceCell;
 use std::ffi::{CStr, c_char};
 use std::ptr::NonNull;
 
@@ -34,7 +35,7 @@ pub fn connected<T>(body: impl FnOnce(&Spi) -> T) -> T {
 
 impl Spi {
     /// Prepares a query with parameters of these types and keeps its plan. Raises what is wrong with the query.
-    pub fn prepare(&self, sql: &str, types: &[pg_sys::Oid]) -> Plan {
+    fn prepare(&self, sql: &str, types: &[pg_sys::Oid]) -> Plan {
         let sql = encoding::to_server_cstring(sql);
         // SAFETY: NUL-terminated text and as many types as said; SPI_prepare copies both. It returns NULL only for
         // arguments that we don't pass.
@@ -44,6 +45,21 @@ impl Spi {
             pg_sys::SPI_keepplan(plan.as_ptr());
             Plan(plan)
         }
+    }
+
+    /// The plan in `cell`, prepared now if there is none. Preparing may run functions, which may come here again for the
+    /// same cell: then the first one to finish counts.
+    pub fn prepare_once<'c>(
+        &self,
+        cell: &'c OnceCell<Plan>,
+        query: impl FnOnce() -> (String, Vec<pg_sys::Oid>),
+    ) -> &'c Plan {
+        if let Some(plan) = cell.get() {
+            return plan;
+        }
+        let (sql, types) = query();
+        let plan = self.prepare(&sql, &types);
+        cell.get_or_init(|| plan)
     }
 
     /// Runs a plan. A read-only one sees the snapshot of the calling query; otherwise it sees what the transaction

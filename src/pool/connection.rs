@@ -33,6 +33,8 @@ pub struct Connection {
     pub watch: Option<Watch>,
     /// Set before a step whose failure would leave the connection in an unknown state, cleared when it is known again.
     pub in_doubt: bool,
+    /// It is to be closed after this call even if all goes well.
+    pub is_for_once: bool,
 }
 
 /// tokio-postgres' half of a connection that does the I/O.
@@ -75,6 +77,7 @@ impl Connection {
             wakeup,
             watch: None,
             in_doubt: false,
+            is_for_once: false,
         }
     }
 
@@ -159,7 +162,7 @@ impl Connection {
             Some(answer) => {
                 let over = matches!(answer.parsed_severity(), Some(Severity::Fatal | Severity::Panic) | None);
                 self.in_doubt = over;
-                Problem::Remote(remote_error(&self.database, answer))
+                Problem::Remote(Box::new(remote_error(&self.database, answer)))
             }
             None => self.lost(error),
         }
@@ -168,7 +171,7 @@ impl Connection {
     /// What an error that ends the connection means for the caller.
     fn lost(&self, error: &tokio_postgres::Error) -> Problem {
         match error.as_db_error() {
-            Some(answer) => Problem::Remote(remote_error(&self.database, answer)),
+            Some(answer) => Problem::Remote(Box::new(remote_error(&self.database, answer))),
             None if error.is_closed() => self.broken("server closed the connection unexpectedly".into(), None),
             None => self.broken(error_chain(error), None),
         }

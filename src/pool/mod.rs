@@ -39,9 +39,12 @@ pub struct Key {
     pub role: Rc<str>,
 }
 
+/// Boxed, because connections are large, and move in and out at every call.
+type Idle = RefCell<HashMap<Key, Vec<Box<Connection>>>>;
+
 thread_local! {
     // Never dropped: the backend's memory and descriptors are gone by the time a thread-local's destructor would run.
-    static IDLE: ManuallyDrop<RefCell<HashMap<Key, Vec<Box<Connection>>>>> = ManuallyDrop::default();
+    static IDLE: ManuallyDrop<Idle> = ManuallyDrop::default();
 }
 
 /// A connection in use. Dropping it gives it back, or closes it if its state is in doubt.
@@ -76,6 +79,7 @@ impl Drop for Checkout {
     fn drop(&mut self) {
         if let Some(connection) = self.connection.take()
             && !connection.in_doubt
+            && !connection.is_for_once
         {
             IDLE.with(|idle| idle.borrow_mut().entry(connection.key().clone()).or_default().push(connection));
         }

@@ -34,7 +34,6 @@ pub use wakeup::Wakeup;
 pub use watch::Watch;
 
 use crate::pg::interrupts;
-use std::task::Poll;
 use std::time::Instant;
 
 /// What [`run`] runs.
@@ -42,9 +41,8 @@ pub trait Work {
     /// How it fails.
     type Error;
 
-    /// Goes on as far as possible without waiting. `Ready` when there is nothing left to do. A passed deadline is for
-    /// the work itself to notice here.
-    fn poll(&mut self) -> Result<Poll<()>, Self::Error>;
+    /// Goes on without waiting. A passed deadline is for the work itself to notice here.
+    fn poll(&mut self) -> Result<Progress, Self::Error>;
 
     /// The sockets that it waits for now.
     fn sockets(&self) -> Vec<Socket>;
@@ -59,6 +57,29 @@ pub trait Work {
 
     /// The backend is about to exit without unwinding.
     fn before_exit(&mut self) {}
+}
+
+/// How far [`Work::poll`] got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// There is nothing left to do.
+    Done,
+    /// It can't go on before a socket is ready.
+    Waiting,
+    /// It could go on at once, and stopped only to let interrupts be served: sockets that are never empty mustn't keep
+    /// a cancel request waiting.
+    Busy,
+}
+
+impl Progress {
+    /// The progress of two pieces of work together.
+    pub fn and(self, other: Progress) -> Progress {
+        match (self, other) {
+            (Progress::Done, Progress::Done) => Progress::Done,
+            (Progress::Busy, _) | (_, Progress::Busy) => Progress::Busy,
+            _ => Progress::Waiting,
+        }
+    }
 }
 
 /// Whether a run may be interrupted.
@@ -78,12 +99,18 @@ pub fn run<W: Work>(
     wait_event: u32,
     interrupts: Interrupts,
 ) -> Result<(), W::Error> {
-    while work.poll()?.is_pending() {
-        if work.sockets_changed() {
-            *watch = None;
+    loop {
+        match work.poll()? {
+            Progress::Done => return Ok(()),
+            Progress::Busy => {}
+            Progress::Waiting => {
+                if work.sockets_changed() {
+                    *watch = None;
+                }
+                let watch = watch.get_or_insert_with(|| Watch::new(work.sockets()));
+                watch.wait(work.deadline(), wait_event);
+            }
         }
-        let watch = watch.get_or_insert_with(|| Watch::new(work.sockets()));
-        watch.wait(work.deadline(), wait_event);
         if interrupts == Interrupts::Serve {
             if interrupts::is_dying() {
                 work.before_exit();
@@ -91,5 +118,4 @@ pub fn run<W: Work>(
             interrupts::check();
         }
     }
-    Ok(())
 }
