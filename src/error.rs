@@ -154,7 +154,7 @@ pub enum Problem {
     #[error("[{database}] {reason}")]
     Connect { database: String, reason: String, sqlstate: Option<[u8; 5]> },
     #[error("[{database}] {reason}")]
-    Broken { database: String, reason: String, sqlstate: Option<[u8; 5]> },
+    Broken { database: String, reason: String },
     #[error("[{0}] connect timeout")]
     ConnectTimeout(String),
     #[error("query timeout")]
@@ -222,7 +222,7 @@ impl Problem {
             RowCount(0) => b"P0002",
             RowCount(_) => b"P0003",
             Remote(error) => &error.sqlstate,
-            Connect { sqlstate: Some(code), .. } | Broken { sqlstate: Some(code), .. } => code,
+            Connect { sqlstate: Some(code), .. } if precise => code,
             Connect { .. } | ConnectTimeout(_) if precise => b"08001",
             Broken { .. } if precise => b"08006",
             QueryTimeout if precise => b"57014",

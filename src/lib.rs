@@ -104,6 +104,9 @@ mod settings;
 
 pgrx::pg_module_magic!(name, version);
 
+// The SQL is written by hand; this has cargo-pgrx install it as it is.
+pgrx::extension_sql_file!("../sql/plproxy--3.0.0.sql", name = "plproxy");
+
 /// Called by PostgreSQL when it loads the library.
 #[allow(unsafe_code, reason = "an entry point")]
 #[pgrx::pg_guard]

@@ -38,7 +38,7 @@ use crate::codec::Parameter;
 use crate::error::{Problem, Result};
 use crate::function::{Destination, Function, Name, RunOn};
 use crate::pg::calls::Call;
-use crate::pg::{interrupts, roles, waitevent};
+use crate::pg::{guc, interrupts, roles, waitevent};
 use crate::pool::{Checkout, Key};
 use crate::reactor::{self, Interrupts};
 use dispatch::Dispatch;
@@ -55,12 +55,9 @@ pub fn execute(function: &Function, call: Call) -> Result<Datum, Problem> {
         Destination::Cluster(name_of, run_on) => (cluster::by_name(&name(name_of, call)?)?, run_on),
     };
     let partitions = route::partitions(run_on, function, &cluster, call)?;
-    let parameters: Arc<[Parameter]> = function
-        .query
-        .parameters
-        .iter()
-        .map(|&argument| function.arguments[argument].write(call.argument(argument)))
-        .collect();
+    let write = |&argument: &usize| function.arguments[argument].write(call.argument(argument));
+    let parameters: Arc<[Parameter]> =
+        guc::with_portable_output(|| function.query.parameters.iter().map(write).collect());
     let keys = keys(&cluster, &partitions);
     let output = Output::new(function, call, keys.len())?;
     Execution { function, cluster, parameters, output }.run(keys)

@@ -13,7 +13,7 @@ mod remote_query;
 
 pub use compile::compile;
 pub use local_query::LocalQuery;
-pub use remote_query::{RemoteQuery, Wrapped};
+pub use remote_query::{RemoteColumn, RemoteQuery, Wrapped};
 
 use crate::codec::{ColumnCodec, ParameterCodec};
 use crate::error::{Error, Problem, Result};

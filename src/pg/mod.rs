@@ -19,6 +19,7 @@ pub mod datum;
 pub mod elog;
 pub mod encoding;
 pub mod external_fd;
+pub mod guc;
 pub mod interrupts;
 pub mod memory;
 pub mod options;

@@ -110,7 +110,8 @@ async fn open(
             Ok(addresses) => addresses,
             Err(error) => {
                 let name = host.address.lookup_name().unwrap_or_default();
-                reasons.push(format!("could not translate host name \"{name}\" to address: {error}"));
+                reasons
+                    .push(format!("could not translate host name \"{name}\" to address: {}", system_message(&error)));
                 continue;
             }
         };
@@ -121,11 +122,7 @@ async fn open(
                     return Ok(Box::new(Connection::new(key, database, address, socket, client, driver, wakeup)));
                 }
                 Err(failure) => {
-                    reasons.push(format!(
-                        "connection to server {} failed: {}",
-                        whereabouts(host, &address),
-                        failure.reason
-                    ));
+                    reasons.push(format!("connection to {} failed: {}", whereabouts(host, &address), failure.reason));
                     sqlstate = failure.sqlstate;
                 }
             }
@@ -226,13 +223,11 @@ fn addresses(address: &Address) -> io::Result<Vec<SockAddr>> {
 /// Where a connection went, in libpq's words.
 fn whereabouts(host: &Host, address: &SockAddr) -> String {
     match (&host.address, address.as_socket()) {
-        (Address::Tcp { host: name, port, .. }, Some(address))
-            if !name.is_empty() && *name != address.ip().to_string() =>
-        {
-            format!("at \"{name}\" ({}), port {port}", address.ip())
-        }
-        (Address::Tcp { port, .. }, Some(address)) => format!("at \"{}\", port {port}", address.ip()),
-        (local, _) => format!("on {local}"),
+        (Address::Tcp { host: name, port, .. }, Some(address)) => match address.ip().to_string() {
+            ip if name.is_empty() || *name == ip => format!("server at \"{ip}\", port {port}"),
+            ip => format!("server at \"{name}\" ({ip}), port {port}"),
+        },
+        (local, _) => local.to_string(),
     }
 }
 
@@ -254,11 +249,9 @@ fn set_tcp_options(socket: &Socket, endpoint: &Endpoint) -> io::Result<()> {
     socket.options().set_tcp_user_timeout(endpoint.tcp_user_timeout)
 }
 
-/// The system's message without Rust's "(os error n)".
+/// The system's message, without what Rust puts around it.
 fn system_message(error: &io::Error) -> String {
     let text = error.to_string();
-    match text.split_once(" (os error ") {
-        Some((message, _)) => message.to_owned(),
-        None => text,
-    }
+    let text = text.strip_prefix("failed to lookup address information: ").unwrap_or(&text);
+    text.split(" (os error ").next().unwrap_or(text).to_owned()
 }
