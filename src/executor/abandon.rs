@@ -3,7 +3,7 @@
 use super::dispatch::{Dispatch, ShardQuery};
 use crate::pg::interrupts;
 use crate::pg::waitevent::WAIT_EXTENSION;
-use crate::pool::Cancelling;
+use crate::pool::{Cancelling, Connection};
 use crate::reactor::{self, Interrupts, Progress, Socket, Work};
 use std::convert::Infallible;
 use std::time::{Duration, Instant};
@@ -11,6 +11,10 @@ use std::time::{Duration, Instant};
 /// How long the caller's error may be delayed. A shard answers a cancel request within milliseconds; one that doesn't is
 /// in trouble, and its connection is closed.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// When to ask again. A request that overtakes the query, which another connection carries, finds the session idle, and
+/// is forgotten.
+const REPEAT: Duration = Duration::from_millis(50);
 
 /// Cancels what is still running and lets go of the connections.
 pub fn abandon(mut dispatch: Dispatch<'_, '_>) {
@@ -33,40 +37,122 @@ pub fn cancel(queries: &mut [ShardQuery]) {
     let endings: Vec<_> = queries
         .iter_mut()
         .filter(|query| !query.is_finished())
-        .map(|query| Ending { cancelling: Some(query.connection.cancel()), query, ended: false })
+        .map(|query| Ending { request: Request::UnderWay(query.connection.cancel()), query, ended: false })
         .collect();
     if endings.is_empty() {
         return;
     }
-    let mut work = Endings { endings, deadline: Instant::now() + PATIENCE, sockets: 0 };
+    let mut work = Endings { endings, deadline: Instant::now() + PATIENCE, changed: false };
     let _held = interrupts::hold();
     let Ok(()) = reactor::run(&mut work, &mut None, WAIT_EXTENSION, Interrupts::Hold);
     for ending in work.endings {
         // A request that is still on its way might hit the next query.
-        ending.query.connection.in_doubt |= ending.cancelling.is_some() || !ending.ended;
+        ending.query.connection.in_doubt |= !ending.is_over();
+    }
+}
+
+/// Asks the shard to cancel what it is doing for a connection that nobody will use again, and waits a bounded time until
+/// it has taken the request.
+pub fn cancel_last(connection: &Connection) {
+    let mut work = LastRequest { cancelling: connection.cancel(), deadline: Instant::now() + PATIENCE };
+    let _held = interrupts::hold();
+    let Ok(()) = reactor::run(&mut work, &mut None, WAIT_EXTENSION, Interrupts::Hold);
+}
+
+struct LastRequest {
+    cancelling: Cancelling,
+    deadline: Instant,
+}
+
+impl Work for LastRequest {
+    type Error = Infallible;
+
+    fn poll(&mut self) -> Result<Progress, Infallible> {
+        let over = self.cancelling.poll().is_ready() || self.deadline <= Instant::now();
+        Ok(if over { Progress::Done } else { Progress::Waiting })
+    }
+
+    fn sockets(&self) -> Vec<Socket> {
+        self.cancelling.socket().into_iter().collect()
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        Some(self.deadline)
     }
 }
 
 /// A query that is being ended.
 struct Ending<'f> {
     query: &'f mut ShardQuery,
-    /// `None` once the server has taken the request, or can't be reached for it.
-    cancelling: Option<Cancelling>,
+    request: Request,
     /// Whether the answer has ended.
     ended: bool,
 }
 
+enum Request {
+    /// It is on its way.
+    UnderWay(Cancelling),
+    /// The server has taken it, or can't be reached for it. If that doesn't end the query, there is another one then.
+    Made { again: Instant },
+}
+
 impl Ending<'_> {
     fn is_over(&self) -> bool {
-        self.ended && self.cancelling.is_none()
+        self.ended && matches!(self.request, Request::Made { .. })
+    }
+
+    /// Goes on without waiting. Returns whether its sockets are others now.
+    fn advance(&mut self) -> bool {
+        // The request first: an answer may have no end without it.
+        let changed = self.advance_request();
+        if self.ended || self.query.poll_discarding().is_pending() {
+            return changed;
+        }
+        self.ended = true;
+        true
+    }
+
+    fn advance_request(&mut self) -> bool {
+        let mut changed = false;
+        loop {
+            match &mut self.request {
+                Request::UnderWay(cancelling) => {
+                    if cancelling.poll().is_pending() {
+                        return changed;
+                    }
+                    self.request = Request::Made { again: Instant::now() + REPEAT };
+                }
+                Request::Made { again } if !self.ended && *again <= Instant::now() => {
+                    self.request = Request::UnderWay(self.query.connection.cancel());
+                }
+                Request::Made { .. } => return changed,
+            }
+            changed = true;
+        }
+    }
+
+    fn sockets(&self) -> impl Iterator<Item = Socket> {
+        let answer = (!self.ended).then(|| self.query.connection.socket().clone());
+        let request = match &self.request {
+            Request::UnderWay(cancelling) => cancelling.socket(),
+            Request::Made { .. } => None,
+        };
+        answer.into_iter().chain(request)
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        match self.request {
+            Request::Made { again } if !self.ended => Some(again),
+            _ => None,
+        }
     }
 }
 
 struct Endings<'f> {
     endings: Vec<Ending<'f>>,
     deadline: Instant,
-    /// How many sockets were waited for last.
-    sockets: usize,
+    /// Whether the sockets are others than at the last wait.
+    changed: bool,
 }
 
 impl Work for Endings<'_> {
@@ -74,37 +160,22 @@ impl Work for Endings<'_> {
 
     fn poll(&mut self) -> Result<Progress, Infallible> {
         for ending in &mut self.endings {
-            if let Some(cancelling) = &mut ending.cancelling
-                && cancelling.poll().is_ready()
-            {
-                ending.cancelling = None;
-            }
-            if !ending.ended && ending.query.poll_discarding().is_ready() {
-                ending.ended = true;
-            }
+            self.changed |= ending.advance();
         }
         let over = self.endings.iter().all(Ending::is_over) || self.deadline <= Instant::now();
         Ok(if over { Progress::Done } else { Progress::Waiting })
     }
 
     fn sockets(&self) -> Vec<Socket> {
-        let unfinished = self.endings.iter().filter(|ending| !ending.is_over());
-        unfinished
-            .flat_map(|ending| {
-                let answer = (!ending.ended).then(|| ending.query.connection.socket().clone());
-                let request = ending.cancelling.as_ref().and_then(Cancelling::socket);
-                answer.into_iter().chain(request)
-            })
-            .collect()
+        self.endings.iter().flat_map(Ending::sockets).collect()
     }
 
     fn sockets_changed(&mut self) -> bool {
-        // Sockets only ever leave.
-        let count = self.sockets().len();
-        std::mem::replace(&mut self.sockets, count) != count
+        std::mem::take(&mut self.changed)
     }
 
     fn deadline(&self) -> Option<Instant> {
-        Some(self.deadline)
+        let earliest = self.endings.iter().filter_map(Ending::deadline).min();
+        Some(earliest.map_or(self.deadline, |again| again.min(self.deadline)))
     }
 }

@@ -1,7 +1,9 @@
 //! Asking a shard what the columns of a user's SELECT are.
 
+use super::abandon;
 use crate::error::Problem;
 use crate::function::{Function, RemoteColumn};
+use crate::pg::interrupts;
 use crate::pg::waitevent::WAIT_EXTENSION;
 use crate::pool::{Checkout, Incoming};
 use crate::reactor::{self, Interrupts, Progress, Socket, Work};
@@ -25,7 +27,20 @@ pub fn describe(
     let mut watch = connection.watch.take();
     let label = &function.label;
     let mut describing = Describing { connection, label, future, deadline, description: Description::default() };
-    reactor::run(&mut describing, &mut watch, WAIT_EXTENSION, Interrupts::Serve)?;
+    // An interrupt is held until the shard has been told: it may be waiting for a lock.
+    match interrupts::catch(|| reactor::run(&mut describing, &mut watch, WAIT_EXTENSION, Interrupts::Serve)) {
+        Ok(Ok(())) => {}
+        Ok(Err(problem)) => {
+            if matches!(problem, Problem::QueryTimeout) {
+                abandon::cancel_last(describing.connection);
+            }
+            return Err(problem);
+        }
+        Err(unwinding) => {
+            abandon::cancel_last(describing.connection);
+            unwinding.resume()
+        }
+    }
     let description = describing.description;
     connection.watch = watch;
     connection.is_for_once = description.left_statements;
@@ -101,5 +116,9 @@ impl Work for Describing<'_> {
 
     fn deadline(&self) -> Option<Instant> {
         self.deadline
+    }
+
+    fn before_exit(&mut self) {
+        abandon::cancel_last(self.connection);
     }
 }

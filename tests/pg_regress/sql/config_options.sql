@@ -60,37 +60,28 @@ select try('keepalive_count', '10');
 
 -- query_timeout ends a query, and the connection
 create function pid() returns int language plproxy as $$ cluster 'options'; run on 0; select pg_backend_pid(); $$;
-select try('query_timeout', '1');
+select try('query_timeout', '600');
 select pid() as pid \gset
 select wait(0);
 select pid() = :pid as same;
+select try('query_timeout', '1');
 select wait(600);
-select pid() = :pid as same;
-do $$
-begin
-    perform config_options.wait(600);
-exception when others then
-    raise notice '%', sqlstate;
-end
-$$;
+\set VERBOSITY sqlstate
+select wait(600);
 set plproxy.sqlstate = 'precise';
-do $$
-begin
-    perform config_options.wait(600);
-exception when others then
-    raise notice '%', sqlstate;
-end
-$$;
+select wait(600);
 reset plproxy.sqlstate;
+\set VERBOSITY terse
 -- a changed one counts for the next call
 select try('query_timeout', '0');
 select wait(1.1);
+select pid() = :pid as same;
 
--- connection_lifetime: one that hasn't ended changes nothing
+-- connection_lifetime: a connection that isn't as old is kept
 select try('connection_lifetime', '600');
 select pid() as pid \gset
 select pid() = :pid as same;
--- one that has: a connection of two seconds is too old, of whatever share of the second it gets
+-- one that is older is replaced
 select try('connection_lifetime', '1');
 select pid() as pid \gset
 select from pg_sleep(1.1);

@@ -69,6 +69,9 @@ alter schema recompile3 rename to recompile2;
 select recompile2.two();
 
 -- its owner: a SECURITY DEFINER function runs as that, and so does its connection
+set client_min_messages = warning;
+drop role if exists regress_recompile;
+reset client_min_messages;
 create role regress_recompile login;
 grant usage on schema recompile to regress_recompile;
 create function me() returns text language plproxy security definer as $$ cluster 'shards'; run on 0; select current_user; $$;
