@@ -147,6 +147,10 @@ pub enum Problem {
     HashCount,
     #[error("part number out of range")]
     PartitionNumber,
+    #[error("split arrays must be of identical lengths")]
+    SplitLengths,
+    #[error("split multi-dimensional arrays are not supported")]
+    SplitDimensions,
 
     // Connections.
     #[error("{0}")]
@@ -231,6 +235,7 @@ impl Problem {
             HashNull if precise => b"22004",
             HashType if precise => b"42804",
             PartitionNumber if precise => b"22003",
+            SplitLengths | SplitDimensions if precise => b"2202E",
             _ => b"XX000",
         };
         *code

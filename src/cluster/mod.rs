@@ -65,9 +65,19 @@ impl Cluster {
         self.mapping.partition(hash)
     }
 
-    /// The connection string of a partition.
-    pub fn connstr(&self, partition: usize) -> &Rc<str> {
-        &self.connstrs[self.partitions[partition]]
+    /// Number of different connection strings.
+    pub fn endpoint_count(&self) -> usize {
+        self.connstrs.len()
+    }
+
+    /// The index of a partition's connection string.
+    pub fn endpoint(&self, partition: usize) -> usize {
+        self.partitions[partition]
+    }
+
+    /// The connection string of this index.
+    pub fn connstr(&self, endpoint: usize) -> &Rc<str> {
+        &self.connstrs[endpoint]
     }
 }
 

@@ -1,10 +1,11 @@
 //! From a row of `pg_proc` to a compiled function.
 
-use super::{Destination, Function, LocalQuery, Name, RemoteQuery, Returns, RowCodec, RunOn};
+use super::{Destination, ElementQuery, Function, LocalQuery, Name, RemoteQuery, Returns, RowCodec, RunOn};
 use super::{before_arguments, scope_arguments};
 use crate::codec::{ColumnCodec, ParameterCodec};
 use crate::error::{Error, Problem, Result};
 use crate::parser::{self, Body, ClusterName, ConnectString, Expression, Scope};
+use crate::pg::arrays::ElementType;
 use crate::pg::calls::standard_conforming_strings;
 use crate::pg::catalog::{self, Procedure};
 use crate::pg::memory::OwnedContext;
@@ -40,16 +41,15 @@ pub fn compile(oid: Oid) -> Result<Function> {
     let body = parse(&declaration)?;
     check(&declaration, &body, returns.is_none()).map_err(named)?;
     let returns = returns.ok_or_else(|| named(Problem::NotYet("functions that return a dynamic RECORD are")))?;
-    if !body.split.is_empty() {
-        return Err(named(Problem::NotYet("SPLIT is")));
-    }
-    let types: Vec<_> = declaration.arguments.iter().map(ParameterCodec::oid).collect();
+    let split = split(&declaration, &body);
+    let destination = destination(body.destination, &declaration.arguments, &split);
     let query = RemoteQuery::new(&body.query, &declaration.name, &declaration.arguments, &returns);
     Ok(Function {
         version: declaration.procedure.version,
         arguments: declaration.arguments,
         returns_set: declaration.procedure.returns_set,
-        destination: destination(body.destination, &types),
+        destination,
+        split,
         query,
         returns,
         label,
@@ -140,7 +140,18 @@ fn check(declaration: &Declaration, body: &Body, dynamic_record: bool) -> Result
     Ok(())
 }
 
-fn destination(destination: parser::Destination, types: &[Oid]) -> Destination {
+/// The arguments that SPLIT cuts. The parser has checked that they are arrays.
+fn split(declaration: &Declaration, body: &Body) -> Vec<(usize, ElementType)> {
+    let element_type = |&argument: &usize| Some((argument, declaration.arguments[argument].element_type()?));
+    body.split.iter().filter_map(element_type).collect()
+}
+
+fn destination(
+    destination: parser::Destination,
+    arguments: &[ParameterCodec],
+    split: &[(usize, ElementType)],
+) -> Destination {
+    let types: &[Oid] = &arguments.iter().map(ParameterCodec::oid).collect::<Vec<_>>();
     match destination {
         parser::Destination::Connect(ConnectString::Literal(text)) => Destination::Connect(Name::Literal(text.into())),
         parser::Destination::Connect(ConnectString::Computed(expression)) => {
@@ -156,6 +167,14 @@ fn destination(destination: parser::Destination, types: &[Oid]) -> Destination {
                 parser::RunOn::All => RunOn::All,
                 parser::RunOn::Partition(number) => RunOn::Partition(number),
                 parser::RunOn::Hash(Expression::Argument(argument)) => RunOn::Argument(argument),
+                parser::RunOn::Hash(Expression::Call(sql)) if !split.is_empty() => {
+                    let mut element_types = types.to_vec();
+                    for (argument, element_type) in split {
+                        element_types[*argument] = element_type.oid;
+                    }
+                    let split: Vec<_> = split.iter().map(|&(argument, _)| argument).collect();
+                    RunOn::Elements(ElementQuery::new(&sql, &split, types, &element_types))
+                }
                 parser::RunOn::Hash(expression) => RunOn::Query(local_query(&expression, types)),
             };
             Destination::Cluster(name, run_on)

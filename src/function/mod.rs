@@ -8,16 +8,19 @@
 //! theirs.
 
 mod compile;
+mod element_query;
 mod local_query;
 mod remote_query;
 
 pub use compile::compile;
+pub use element_query::ElementQuery;
 pub use local_query::LocalQuery;
 pub use remote_query::{RemoteQuery, Wrapped};
 
 use crate::codec::{ColumnCodec, ParameterCodec};
 use crate::error::{Error, Problem, Result};
 use crate::parser;
+use crate::pg::arrays::ElementType;
 use crate::pg::catalog::{self, RowVersion};
 use crate::pg::memory::OwnedContext;
 use crate::pg::row_type::RowType;
@@ -42,6 +45,8 @@ pub struct Function {
     pub returns_set: bool,
     /// Where its query runs.
     pub destination: Destination,
+    /// The arguments that SPLIT cuts.
+    pub split: Vec<(usize, ElementType)>,
     /// Its query.
     pub query: RemoteQuery,
     /// Where the codecs' functions keep their notes. Declared last, because it must be dropped last.
@@ -107,6 +112,8 @@ pub enum RunOn {
     Argument(usize),
     /// Those that the values this query returns select.
     Query(LocalQuery),
+    /// Under SPLIT: for each element those that the values this query returns for it select.
+    Elements(ElementQuery),
 }
 
 impl Function {

@@ -12,6 +12,7 @@
 //! * Text is UTF-8 on the Rust side and in the server's encoding on the other; [`encoding`] is the only crossing.
 #![allow(unsafe_code)]
 
+pub mod arrays;
 pub mod build;
 pub mod calls;
 pub mod catalog;
