@@ -156,17 +156,3 @@ pub fn text_function_exists(schema: &str, name: &str) -> bool {
             ) != pg_sys::InvalidOid
     }
 }
-
-/// Whether a foreign server of this name exists on the foreign-data wrapper `plproxy`, which makes it a cluster.
-pub fn cluster_server_exists(name: &str) -> bool {
-    let name = encoding::to_server_cstring(name);
-    // SAFETY: NUL-terminated text; both look-ups return palloc'd structs, the first NULL if there is no such server.
-    unsafe {
-        let server = pg_sys::GetForeignServerByName(name.as_ptr().cast(), true);
-        if server.is_null() {
-            return false;
-        }
-        let wrapper = pg_sys::GetForeignDataWrapper((*server).fdwid);
-        std::ffi::CStr::from_ptr((*wrapper).fdwname) == c"plproxy"
-    }
-}
