@@ -109,8 +109,8 @@ pub enum Problem {
     UnknownOption(String),
     #[error("{key}: expected a number, got '{value}'")]
     OptionValue { key: String, value: String },
-    #[error("default_user: Expect 'current_user' or 'session_user', got '{0}'")]
-    DefaultUser(String),
+    #[error("{key}: Expect {choices}, got '{value}'")]
+    OptionChoice { key: String, choices: String, value: String },
     #[error("'{query}' returned {rows} rows, expected 1")]
     NameRows { query: String, rows: usize },
     #[error("expected text")]
@@ -127,6 +127,8 @@ pub enum Problem {
     MissingPartition(usize),
     #[error("Pl/Proxy: invalid number of partitions")]
     ServerPartitionCount(usize),
+    #[error("invalid partition count")]
+    ServerPartitions,
     #[error("Pl/Proxy: invalid server option: {0}")]
     ServerOption(String),
     #[error("Pl/Proxy: only integer options are allowed: {key}={value}")]
@@ -158,7 +160,7 @@ pub enum Problem {
     #[error("[{database}] {reason}")]
     Connect { database: String, reason: String, sqlstate: Option<[u8; 5]> },
     #[error("[{database}] {reason}")]
-    Broken { database: String, reason: String, sqlstate: Option<[u8; 5]> },
+    Broken { database: String, reason: String },
     #[error("[{0}] connect timeout")]
     ConnectTimeout(String),
     #[error("query timeout")]
@@ -226,7 +228,7 @@ impl Problem {
             RowCount(0) => b"P0002",
             RowCount(_) => b"P0003",
             Remote(error) => &error.sqlstate,
-            Connect { sqlstate: Some(code), .. } | Broken { sqlstate: Some(code), .. } => code,
+            Connect { sqlstate: Some(code), .. } if precise => code,
             Connect { .. } | ConnectTimeout(_) if precise => b"08001",
             Broken { .. } if precise => b"08006",
             QueryTimeout if precise => b"57014",

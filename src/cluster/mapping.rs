@@ -2,8 +2,11 @@
 //!
 //! This is where rows live: whatever changes here moves the data of every site.
 
+use serde::Deserialize;
+
 /// A way to select partitions.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum MappingKind {
     /// hash & (n − 1), for n a power of two.
     #[default]
@@ -12,18 +15,6 @@ pub enum MappingKind {
     Modulo,
     /// Jump consistent hash, for any n: with one partition more, one key in n + 1 moves, and only to the new one.
     Jump,
-}
-
-impl MappingKind {
-    /// By the name that users write, in any case.
-    pub fn by_name(name: &str) -> Option<MappingKind> {
-        match name.to_ascii_lowercase().as_str() {
-            "mask" => Some(MappingKind::Mask),
-            "modulo" => Some(MappingKind::Modulo),
-            "jump" => Some(MappingKind::Jump),
-            _ => None,
-        }
-    }
 }
 
 /// How a hash value selects one of so many partitions.

@@ -1,7 +1,7 @@
 //! Asking a shard what the columns of a user's SELECT are.
 
 use crate::error::Problem;
-use crate::function::Function;
+use crate::function::{Function, RemoteColumn};
 use crate::pg::waitevent::WAIT_EXTENSION;
 use crate::pool::{Checkout, Incoming};
 use crate::reactor::{self, Interrupts, Progress, Socket, Work};
@@ -35,7 +35,7 @@ pub fn describe(
 /// What a shard says of a query.
 #[derive(Default)]
 struct Description {
-    columns: Vec<String>,
+    columns: Vec<RemoteColumn>,
     /// Types that tokio-postgres doesn't know made it look them up, with prepared statements that it keeps for the
     /// connection's life. Behind a pooler their names may come to mean another client's.
     left_statements: bool,
@@ -49,11 +49,15 @@ async fn description(client: Arc<Client>, text: Arc<str>) -> Result<Description,
         let types = statement.params().iter().chain(statement.columns().iter().map(Column::type_));
         Description {
             left_statements: types.into_iter().any(|known| Type::from_oid(known.oid()).is_none()),
-            columns: statement.columns().iter().map(|column| column.name().to_owned()).collect(),
+            columns: statement.columns().iter().map(remote_column).collect(),
         }
     });
     client.batch_execute("rollback").await?;
     description
+}
+
+fn remote_column(column: &Column) -> RemoteColumn {
+    RemoteColumn { name: column.name().to_owned(), type_oid: column.type_().oid() }
 }
 
 struct Describing<'a> {

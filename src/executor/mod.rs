@@ -36,12 +36,12 @@ mod route;
 mod rows;
 mod split;
 
-use crate::cluster::{self, Cluster, DefaultUser};
+use crate::cluster::{self, ClusterOptions};
 use crate::codec::Parameter;
 use crate::error::{Problem, Result};
 use crate::function::{Destination, Function, Name, RunOn};
 use crate::pg::calls::Call;
-use crate::pg::{interrupts, roles, waitevent};
+use crate::pg::{guc, interrupts, waitevent};
 use crate::pool::{Checkout, Key};
 use crate::reactor::{self, Interrupts};
 use dispatch::Dispatch;
@@ -55,19 +55,20 @@ use std::time::Instant;
 
 /// Runs one call of `function` and returns its result.
 pub fn execute(function: &Function, call: Call) -> Result<Datum, Problem> {
-    let (cluster, run_on) = match &function.destination {
+    let (access, run_on) = match &function.destination {
         Destination::Connect(connstr) => (cluster::by_connstr(&name(connstr, call)?), &RunOn::Any),
         Destination::Cluster(name_of, run_on) => (cluster::by_name(&name(name_of, call)?)?, run_on),
     };
+    let cluster = &access.cluster;
     let split = Split::of_call(function, call)?;
     let shares = match &split {
-        Some(split) => route::split(run_on, function, &cluster, call, split)?,
-        None => route::whole(run_on, function, &cluster, call)?,
+        Some(split) => route::split(run_on, function, cluster, call, split)?,
+        None => route::whole(run_on, function, cluster, call)?,
     };
-    let parameters = parameters(function, call, split.as_ref(), &shares);
-    let keys = keys(&cluster, &shares);
+    let parameters = guc::with_portable_output(|| parameters(function, call, split.as_ref(), &shares));
+    let keys: Vec<_> = shares.iter().map(|share| access.key(share.endpoint)).collect();
     let output = Output::new(function, call, keys.len())?;
-    Execution { function, cluster, parameters, output }.run(keys)
+    Execution { function, options: &cluster.options, parameters, output }.run(keys)
 }
 
 /// The parameters for each share. What isn't cut is written once, for all of them.
@@ -105,21 +106,10 @@ fn name(name: &Name, call: Call) -> Result<Rc<str>, Problem> {
     }
 }
 
-/// What connections the shares need.
-fn keys(cluster: &Cluster, shares: &[Share]) -> Vec<Key> {
-    let role: Rc<str> = match cluster.options.default_user {
-        DefaultUser::CurrentUser => roles::current_user(),
-        DefaultUser::SessionUser => roles::session_user(),
-    }
-    .into();
-    let key = |share: &Share| Key { connstr: cluster.connstr(share.endpoint).clone(), role: role.clone() };
-    shares.iter().map(key).collect()
-}
-
 /// A call that is running.
 struct Execution<'f> {
     function: &'f Function,
-    cluster: Rc<Cluster>,
+    options: &'f ClusterOptions,
     /// For each connection.
     parameters: Vec<Arc<[Parameter]>>,
     output: Output<'f>,
@@ -127,7 +117,7 @@ struct Execution<'f> {
 
 impl Execution<'_> {
     fn run(mut self, keys: Vec<Key>) -> Result<Datum, Problem> {
-        let options = &self.cluster.options;
+        let options = self.options;
         let label = &self.function.label;
         let mut connections = connect::connect(keys, options.connection_lifetime, options.connect_timeout)?;
         let deadline = options.query_timeout.map(|timeout| Instant::now() + timeout);

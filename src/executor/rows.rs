@@ -144,6 +144,7 @@ impl<'f> RowReader<'f> {
                         field += 1;
                     }
                 }
+                codec.row_type.check_domain(&mut self.values, &mut self.nulls);
             }
         }
         (&mut self.values, &mut self.nulls)

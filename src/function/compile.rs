@@ -85,12 +85,12 @@ fn look_up(oid: Oid) -> Result<(Procedure, String)> {
 }
 
 fn read_arguments(procedure: Procedure, name: String, context: OwnedContext) -> Result<Declaration> {
-    let arguments = procedure
-        .arguments
-        .iter()
-        .map(|argument| ParameterCodec::of(argument.type_oid, &context))
-        .collect::<Result<_, _>>()
-        .map_err(before_arguments(&name))?;
+    let mut arguments = Vec::with_capacity(procedure.arguments.len());
+    for argument in &procedure.arguments {
+        let codec = ParameterCodec::of(argument.type_oid, &context);
+        let label = format!("{name}({})", arguments.len()); // counts those read so far
+        arguments.push(codec.map_err(|problem| Error::from(problem).in_function(&label))?);
+    }
     Ok(Declaration { procedure, name, arguments, context })
 }
 

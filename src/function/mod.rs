@@ -15,7 +15,7 @@ mod remote_query;
 pub use compile::compile;
 pub use element_query::ElementQuery;
 pub use local_query::LocalQuery;
-pub use remote_query::{RemoteQuery, Wrapped};
+pub use remote_query::{RemoteColumn, RemoteQuery, Wrapped};
 
 use crate::codec::{ColumnCodec, ParameterCodec};
 use crate::error::{Error, Problem, Result};

@@ -35,6 +35,31 @@ pub struct Wrapped {
     pub lead: u32,
 }
 
+/// A column of the user's query, as a shard described it.
+#[derive(Clone, Debug)]
+pub struct RemoteColumn {
+    /// Its name.
+    pub name: String,
+    /// OID of its type there; for a domain that of the base type.
+    pub type_oid: u32,
+}
+
+impl RemoteColumn {
+    /// The text that the type's own output function makes of the column, since that is what the local type is to read:
+    /// the remote type may be another one, and the local one may not exist there. A cast to `text` is the same thing
+    /// for less work, but for some built-in types (`true` instead of `t`, blanks cut off, a netmask added), and perhaps
+    /// for those that aren't built in.
+    fn as_text(&self, column: &str) -> String {
+        use pgrx::pg_sys::{BOOLOID, BPCHAROID, CIDROID, FirstNormalObjectId, INETOID};
+        let special = [BOOLOID, BPCHAROID, CIDROID, INETOID].iter().any(|oid| oid.to_u32() == self.type_oid);
+        match special || self.type_oid >= FirstNormalObjectId {
+            // IS DISTINCT FROM, because a row of NULLs IS NULL.
+            true => format!("case when {column} is distinct from null then pg_catalog.format('%s', {column}) end"),
+            false => format!("{column}::text"),
+        }
+    }
+}
+
 impl RemoteQuery {
     /// The query of a function that has this body.
     pub fn new(query: &parser::Query, own_name: &str, arguments: &[ParameterCodec], returns: &Returns) -> RemoteQuery {
@@ -82,31 +107,30 @@ impl RemoteQuery {
     }
 
     /// Takes note of the columns of the user's query, and checks that they are what the function returns.
-    pub fn described(&self, columns: &[String], returns: &Returns) -> Result<(), Problem> {
+    pub fn described(&self, columns: &[RemoteColumn], returns: &Returns) -> Result<(), Problem> {
         let Form::Select { text, wrapped } = &self.form else {
             return Ok(());
         };
-        let fields = fields(columns, returns)?;
-        let aliases: Vec<_> = (1..=columns.len()).map(|number| format!("c{number}")).collect();
-        let head = format!("select {} from (", fields.join(", "));
+        let head = format!("select {} from (", fields(columns, returns)?.join(", "));
         // The query may end in a comment, which mustn't swallow what follows.
-        let whole = format!("{head}{text}\n) x({})", aliases.join(", "));
+        let tail = match returns {
+            Returns::Scalar(..) => "x(c)",
+            Returns::Row(_) => "x",
+        };
+        let whole = format!("{head}{text}\n) {tail}");
         let lead = u32::try_from(head.chars().count()).unwrap_or(u32::MAX);
         let _ = wrapped.set(Wrapped { text: whole.into(), lead });
         Ok(())
     }
 }
 
-/// The columns to ask for, in the order in which they are read, each by the alias `c1`, `c2`, … of its place.
-fn fields(columns: &[String], returns: &Returns) -> Result<Vec<String>, Problem> {
-    let row = match returns {
-        Returns::Scalar(codec, _) => {
-            return match columns.len() {
-                1 => Ok(vec![format!("x.c1{}", codec.cast())]),
-                _ => Err(Problem::NotSingleField),
-            };
-        }
-        Returns::Row(row) => row,
+/// The columns to ask for, in the order in which they are read: a lone one, whatever it is called, by the alias `c`, the
+/// others by their names, so that they are found when the query's come to be in another order.
+fn fields(columns: &[RemoteColumn], returns: &Returns) -> Result<Vec<String>, Problem> {
+    let row = match (returns, columns) {
+        (Returns::Scalar(..), [column]) => return Ok(vec![column.as_text("x.c")]),
+        (Returns::Scalar(..), _) => return Err(Problem::NotSingleField),
+        (Returns::Row(row), _) => row,
     };
     let wanted: Vec<_> = row.columns.iter().flatten().collect();
     if columns.len() < wanted.len() {
@@ -115,17 +139,13 @@ fn fields(columns: &[String], returns: &Returns) -> Result<Vec<String>, Problem>
     if columns.len() > wanted.len() {
         return Err(Problem::TooManyFields);
     }
+    // As many as are wanted, and all that are wanted: so no name is there twice.
     wanted
         .iter()
-        .enumerate()
-        .map(|(place, (name, codec))| {
-            // The column in the same place first, as names may be there twice.
-            let found = match columns[place] == *name {
-                true => Some(place),
-                false => columns.iter().position(|column| column == name),
-            };
+        .map(|(name, _)| {
+            let found = columns.iter().find(|column| column.name == *name);
             let found = found.ok_or_else(|| Problem::NoSuchField(name.clone()))?;
-            Ok(format!("x.c{}{}", found + 1, codec.cast()))
+            Ok(found.as_text(&format!("x.{}", quote_identifier(name))))
         })
         .collect()
 }

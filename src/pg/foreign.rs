@@ -40,14 +40,9 @@ pub fn require_usage(server: Oid, server_name: &str, role: Oid) {
         #[cfg(any(feature = "pg14", feature = "pg15"))]
         let result = pg_sys::pg_foreign_server_aclcheck(server, role, pg_sys::ACL_USAGE.into());
         #[cfg(not(any(feature = "pg14", feature = "pg15")))]
-        let result =
-            pg_sys::object_aclcheck(pg_sys::ForeignServerRelationId, server, role, pg_sys::ACL_USAGE.into());
+        let result = pg_sys::object_aclcheck(pg_sys::ForeignServerRelationId, server, role, pg_sys::ACL_USAGE.into());
         if result != pg_sys::AclResult::ACLCHECK_OK {
-            pg_sys::aclcheck_error(
-                result,
-                pg_sys::ObjectType::OBJECT_FOREIGN_SERVER,
-                server_name.as_ptr().cast(),
-            );
+            pg_sys::aclcheck_error(result, pg_sys::ObjectType::OBJECT_FOREIGN_SERVER, server_name.as_ptr().cast());
         }
     }
 }

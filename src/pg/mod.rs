@@ -21,6 +21,7 @@ pub mod elog;
 pub mod encoding;
 pub mod external_fd;
 pub mod foreign;
+pub mod guc;
 pub mod interrupts;
 pub mod inval;
 pub mod memory;

@@ -110,11 +110,17 @@ impl RowType {
         unsafe {
             assert!(values.len() == nulls.len() && values.len() == (*self.descriptor).natts as usize);
             let tuple = pg_sys::heap_form_tuple(self.descriptor, values.as_mut_ptr(), nulls.as_mut_ptr());
-            let row = pg_sys::HeapTupleHeaderGetDatum((*tuple).t_data);
-            if let Some(domain) = self.domain {
-                pg_sys::domain_check(row, false, domain, std::ptr::null_mut(), std::ptr::null_mut());
-            }
-            row
+            pg_sys::HeapTupleHeaderGetDatum((*tuple).t_data)
+        }
+    }
+
+    /// Checks the constraints of the domain, if it is one, and raises what they find. What is needed for that stays in
+    /// the current memory context.
+    pub fn check_domain(&self, values: &mut [pg_sys::Datum], nulls: &mut [bool]) {
+        if let Some(domain) = self.domain {
+            let row = self.form(values, nulls);
+            // SAFETY: the row is of the domain's base type; without a cache the function looks everything up.
+            unsafe { pg_sys::domain_check(row, false, domain, std::ptr::null_mut(), std::ptr::null_mut()) }
         }
     }
 }

@@ -120,7 +120,7 @@ impl Connection {
                 }
                 Poll::Ready(Some(Ok(_))) => continue, // NOTIFY: nobody here listens
                 Poll::Ready(Some(Err(error))) => Poll::Ready(Incoming::Lost(self.lost(&error))),
-                Poll::Ready(None) => Poll::Ready(Incoming::Lost(self.broken("connection closed".into(), None))),
+                Poll::Ready(None) => Poll::Ready(Incoming::Lost(self.broken("connection closed"))),
             };
         }
     }
@@ -172,13 +172,13 @@ impl Connection {
     fn lost(&self, error: &tokio_postgres::Error) -> Problem {
         match error.as_db_error() {
             Some(answer) => Problem::Remote(Box::new(remote_error(&self.database, answer))),
-            None if error.is_closed() => self.broken("server closed the connection unexpectedly".into(), None),
-            None => self.broken(error_chain(error), None),
+            None if error.is_closed() => self.broken("server closed the connection unexpectedly"),
+            None => self.broken(error_chain(error)),
         }
     }
 
-    fn broken(&self, reason: String, sqlstate: Option<[u8; 5]>) -> Problem {
-        Problem::Broken { database: self.database.clone(), reason, sqlstate }
+    fn broken(&self, reason: impl Into<String>) -> Problem {
+        Problem::Broken { database: self.database.clone(), reason: reason.into() }
     }
 }
 

@@ -45,7 +45,7 @@ impl Opening {
     /// Begins to connect. `timeout` is for the whole attempt, whatever hosts and addresses there are; without one, the
     /// connection string's own counts.
     pub fn new(key: Key, timeout: Option<Duration>) -> Result<Opening, Problem> {
-        let settings = Settings::parse(&key.connstr)?.with_default("user", key.role.as_ref())?;
+        let settings = settings(&key)?;
         let environment = ProcessEnvironment { os_user: None };
         let defaults =
             Defaults { socket_dir: build::socket_dir(), sysconf_dir: build::sysconf_dir(), port: build::port() };
@@ -96,6 +96,21 @@ impl Opening {
     }
 }
 
+/// What the connection string says, with user and password of the user mapping where it says nothing, and the role as
+/// the last resort.
+fn settings(key: &Key) -> Result<Settings, Problem> {
+    let mut settings = Settings::parse(&key.connstr)?;
+    if let Some(login) = &key.login {
+        if let Some(user) = &login.user {
+            settings = settings.with_default("user", user)?;
+        }
+        if let Some(password) = &login.password {
+            settings = settings.with_default("password", password.reveal())?;
+        }
+    }
+    Ok(settings.with_default("user", key.role.as_ref())?)
+}
+
 /// Tries the hosts in their order, and each host's addresses in theirs. The reasons of all failures make up the error.
 async fn open(
     key: Key,
@@ -110,7 +125,8 @@ async fn open(
             Ok(addresses) => addresses,
             Err(error) => {
                 let name = host.address.lookup_name().unwrap_or_default();
-                reasons.push(format!("could not translate host name \"{name}\" to address: {error}"));
+                reasons
+                    .push(format!("could not translate host name \"{name}\" to address: {}", system_message(&error)));
                 continue;
             }
         };
@@ -121,11 +137,7 @@ async fn open(
                     return Ok(Box::new(Connection::new(key, database, address, socket, client, driver, wakeup)));
                 }
                 Err(failure) => {
-                    reasons.push(format!(
-                        "connection to server {} failed: {}",
-                        whereabouts(host, &address),
-                        failure.reason
-                    ));
+                    reasons.push(format!("connection to {} failed: {}", whereabouts(host, &address), failure.reason));
                     sqlstate = failure.sqlstate;
                 }
             }
@@ -226,13 +238,11 @@ fn addresses(address: &Address) -> io::Result<Vec<SockAddr>> {
 /// Where a connection went, in libpq's words.
 fn whereabouts(host: &Host, address: &SockAddr) -> String {
     match (&host.address, address.as_socket()) {
-        (Address::Tcp { host: name, port, .. }, Some(address))
-            if !name.is_empty() && *name != address.ip().to_string() =>
-        {
-            format!("at \"{name}\" ({}), port {port}", address.ip())
-        }
-        (Address::Tcp { port, .. }, Some(address)) => format!("at \"{}\", port {port}", address.ip()),
-        (local, _) => format!("on {local}"),
+        (Address::Tcp { host: name, port, .. }, Some(address)) => match address.ip().to_string() {
+            ip if name.is_empty() || *name == ip => format!("server at \"{ip}\", port {port}"),
+            ip => format!("server at \"{name}\" ({ip}), port {port}"),
+        },
+        (local, _) => local.to_string(),
     }
 }
 
@@ -254,11 +264,9 @@ fn set_tcp_options(socket: &Socket, endpoint: &Endpoint) -> io::Result<()> {
     socket.options().set_tcp_user_timeout(endpoint.tcp_user_timeout)
 }
 
-/// The system's message without Rust's "(os error n)".
+/// The system's message, without what Rust puts around it.
 fn system_message(error: &io::Error) -> String {
     let text = error.to_string();
-    match text.split_once(" (os error ") {
-        Some((message, _)) => message.to_owned(),
-        None => text,
-    }
+    let text = text.strip_prefix("failed to lookup address information: ").unwrap_or(&text);
+    text.split(" (os error ").next().unwrap_or(text).to_owned()
 }

@@ -1,6 +1,8 @@
 --
 -- The statements of a body, and what is wrong with bodies that are wrong, with the line where it is noticed.
 --
+\pset format unaligned
+\pset tuples_only on
 create schema language;
 set search_path = language, public;
 select from on_shards('create schema language;
@@ -41,7 +43,8 @@ select try($x$cluster 'shards'; select '  ' || a || '  -- b'  ;$x$);
 -- a keyword is an ordinary name where no statement begins
 select try('cluster ''shards''; select connect from (values (''run on all'')) target (connect);');
 -- names that aren't arguments pass
-select try('cluster ''shards''; select x.b || b from (values (''xb'')) x (b);');
+select try('cluster ''shards''; run on 0; select x.b || b from (values (''xb'')) x ("b");');
+select try('cluster ''shards''; run on 0; select x.b || b from (values (''xb'')) x (b);');
 
 -- what is missing, there twice, or doesn't go together
 select try('');
@@ -75,7 +78,7 @@ select try(E'cluster ''a'';\nrun on;');
 select try(E'cluster ''a'';\nrun on -1;');
 select try(E'cluster ''a'';\nrun on 1.5;');
 select try(E'cluster ''a'';\nrun on ''1'';');
-select try(E'cluster ''a'';\nrun on f(a;');
+select try(E'cluster ''shards'';\nrun on f(a;');
 select try(E'cluster ''a'';\nrun on all\n');
 select try(E'cluster ''a'';\nrun on a + 1;');
 select try(E'connect;');
@@ -144,20 +147,28 @@ create procedure language.p(int, inout int) language plproxy as 'nonesuch';
 
 -- only IN and INOUT arguments can be referred to, and are counted
 create function language.modes(out o int, a int, out p int, inout b int) language plproxy as
-    $$ cluster 'shards'; select a as o, b as b, $1 + $2 as p; $$;
+    $$ cluster 'shards'; run on 0; select $2 as "b", a as o, a + $2 as p; $$;
 select * from language.modes(3, 4);
 create or replace function language.modes(out o int, a int, out p int, inout b int) language plproxy as
     $$ cluster 'shards'; select $1, $3; $$;
 create or replace function language.modes(out o int, a int, out p int, inout b int) language plproxy as
-    $$ cluster 'shards'; select 1 as o, 2 as p, 3 as b; run on o; $$;
+    $$ cluster 'shards'; select 1 as o, 2 as p, 3 as "b"; run on o; $$;
 select * from language.modes(3, 4);
--- names match without regard to case, the first of them; a quoted one passes
-create function language.names("Abc" int, "abC" int) returns text language plproxy as
-    $$ cluster 'shards'; select format('%s %s %s', abc, ABC, "abc") from (values (7)) x (abc); $$;
-select language.names(1, 2);
--- argument after argument, numbered by first use
+-- an argument's name is a reference even where it can't be one
+create or replace function language.modes(out o int, a int, out p int, inout b int) language plproxy as
+    $$ cluster 'shards'; run on 0; select 1 as o, 2 as p, 3 as b; $$;
+select * from language.modes(3, 4);
+-- names match without regard to case, the first of them; quoted ones and parts of dotted ones pass
+create function language.names("Abc" int, "abC" int, b int) returns text language plproxy as
+    $$ cluster 'shards'; select format('%s %s %s %s %s', abc, ABC, $2, "abc", x.b) from (values (7, 8)) x ("abc", "b"); $$;
+select language.names(1, 2, 3);
+-- $n is numbered anew, by first use
 create function language.numbers(a int, b int, c int) returns text language plproxy as
-    $$ cluster 'shards'; select regexp_replace(current_query(), '^.*(select regexp.*;?) x.*$', '\1') || c || a || c; $$;
+    $$ cluster 'shards'; select c || ' ' || a || ' ' || c || substring(current_query() from '\$1.*\$1::int4');$$;
 select language.numbers(1, 2, 3);
+\pset tuples_only off
+\pset format aligned
 reset search_path;
+set client_min_messages = warning;
 drop schema language cascade;
+drop schema "Odd schema" cascade;

@@ -1,8 +1,6 @@
 --
 -- What a function may return, and where it may be called.
 --
-set client_min_messages = warning;
-
 -- Scalars, void, NULL.
 select from on_shards($$
     create type pair as (a integer, b text);
@@ -72,8 +70,11 @@ select count(*), count(s) from s_setof_null() s;
 
 -- A domain over a scalar: its constraint is checked here.
 create function s_domain(i integer) returns positive language plproxy as $$ cluster 'shards'; run on 0; select s_domain(i); $$;
+create function s_domain_there(i integer) returns positive language plproxy as $$ cluster 'shards'; run on 0; target s_domain; $$;
 select s_domain(5);
 select s_domain(-5);
+select s_domain_there(5);
+select s_domain_there(-5);
 create function s_domain_set(n integer) returns setof positive language plproxy as $$
     cluster 'shards'; run on 0; select g from generate_series(n, 1) g order by 1 desc;
 $$;
@@ -82,6 +83,22 @@ select * from s_domain_set(0);
 create domain needed as text not null;
 create function s_needed() returns needed language plproxy as $$ cluster 'shards'; run on 0; select null::text; $$;
 select s_needed();
+-- It need not exist there.
+create domain local_only as text check (value <> 'bad');
+create function s_local_only(t text) returns local_only language plproxy as $$ cluster 'shards'; run on 0; select t; $$;
+select s_local_only('good');
+select s_local_only('bad');
+-- What comes is text for the local type's input function, whatever type it is there.
+create function s_as_int(t text) returns integer language plproxy as $$ cluster 'shards'; run on 0; select t::numeric; $$;
+select s_as_int('12');
+select s_as_int('1.5');
+select s_as_int('3000000000');
+create function s_bool_as_text(b boolean) returns text language plproxy as $$ cluster 'shards'; run on 0; select b; $$;
+select s_bool_as_text(true);
+create function s_blanks(t text) returns text language plproxy as $$ cluster 'shards'; run on 0; select t::character(5); $$;
+select '"' || s_blanks('ab') || '"' as blanks;
+create function s_row_as_text(a integer, b text) returns text language plproxy as $$ cluster 'shards'; run on 0; select row(a, b)::pair; $$;
+select s_row_as_text(1, 'x'), s_row_as_text(null, null);
 
 -- Composites.
 create function c_pair(i integer) returns pair language plproxy as $$ cluster 'shards'; run on 3; $$;
@@ -234,6 +251,10 @@ exception when too_many_rows then
     raise notice 'several: %', sqlerrm;
 end $$;
 
+create function t_many(n integer) returns table (g integer, t text) language plproxy as $$
+    cluster 'shards'; run on 0; select g, 'row ' || g as t from generate_series(1, n) g;
+$$;
+
 -- Where it may be called: in WHERE and JOIN, LATERAL, with ordinality, LIMIT, in a view, in subqueries.
 create table numbers (i integer);
 insert into numbers select generate_series(1, 4);
@@ -246,7 +267,7 @@ select * from t_table(2) with ordinality as t (g, t, n);
 select * from rows from (t_table(2), s_text(3), generate_series(1, 1)) with ordinality;
 select x.g, y.t from t_table(3) x join t_table(3) y using (g) order by 1;
 select x.g, y.g from t_table(2) x, t_table(2) y order by 1, 2;
-select * from t_table(100000) limit 2;
+select * from t_many(100000) limit 2;
 select g from (select (t_table(3)).g) x where g > 1;
 create view tables as select g, t, s_int(g) from t_table(3);
 select * from tables where g <> 2;
