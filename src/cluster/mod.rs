@@ -119,6 +119,13 @@ pub fn by_name(name: &str) -> Result<Access, Problem> {
     }
 }
 
+/// The partition that a hash value goes to, and its connection string.
+pub fn route(name: &str, hash: i64) -> Result<(usize, Rc<str>), Problem> {
+    let cluster = by_name(name)?.cluster;
+    let partition = cluster.partition_of(hash);
+    Ok((partition, cluster.connstr(cluster.endpoint(partition)).clone()))
+}
+
 /// Access to the nameless cluster of one partition that a CONNECT stands for.
 pub fn by_connstr(connstr: &str) -> Access {
     let cluster = Cluster::new(ClusterOptions::default(), vec![connstr.to_owned()]);
