@@ -65,6 +65,8 @@ pub enum Problem {
     Variadic,
     #[error("PL/Proxy procedures can't be used as triggers")]
     Trigger,
+    #[error("Function used in wrong context")]
+    WrongContext,
     #[error("set-valued function called in context that cannot accept a set")]
     SetNotAccepted,
     #[error("unsupported pseudo type: {name} ({oid})")]
@@ -198,6 +200,7 @@ impl Problem {
             NotVolatile
                 | Variadic
                 | Trigger
+                | WrongContext
                 | SetNotAccepted
                 | NoSuchFunction(_)
                 | ClusterNotFound(_)
@@ -222,7 +225,7 @@ impl Problem {
             Body(_) | OptionWithoutValue(_) | ServerOption(_) | ServerOptionValue { .. } | MappingOption => b"42601",
             PartitionNumbers { .. } | DuplicatePartition(_) | MissingPartition(_) | ServerPartitionCount(_) => b"42601",
             NotVolatile | RunOnAllNeedsSet | SelectInDynamicRecord => b"42P13",
-            Variadic | Trigger | SetNotAccepted | PseudoType { .. } | NotYet(_) => b"0A000",
+            Variadic | Trigger | WrongContext | SetNotAccepted | PseudoType { .. } | NotYet(_) => b"0A000",
             OptionsNull => b"22004",
             ClusterNotFound(_) => b"42704",
             RowCount(0) => b"P0002",

@@ -29,6 +29,11 @@ impl ParameterCodec {
         Ok(ParameterCodec { name, oid, element_type, output: Output::of(oid, context) })
     }
 
+    /// Whether the type is still called what the query calls it.
+    pub fn is_current(&self) -> bool {
+        type_io::type_name(self.oid).is_some_and(|name| name == self.name)
+    }
+
     /// The type's name as SQL wants it.
     pub fn type_sql(&self) -> &str {
         &self.name.sql

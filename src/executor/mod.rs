@@ -39,7 +39,7 @@ mod split;
 use crate::cluster::{self, ClusterOptions};
 use crate::codec::Parameter;
 use crate::error::{Problem, Result};
-use crate::function::{Destination, Function, Name, RunOn};
+use crate::function::{Destination, Function, Name, RemoteQuery, RunOn, Shape};
 use crate::pg::calls::Call;
 use crate::pg::{guc, interrupts, waitevent};
 use crate::pool::{Checkout, Key};
@@ -60,23 +60,29 @@ pub fn execute(function: &Function, call: Call) -> Result<Datum, Problem> {
         Destination::Cluster(name_of, run_on) => (cluster::by_name(&name(name_of, call)?)?, run_on),
     };
     let cluster = &access.cluster;
+    let shape = &*function.shape(call)?;
     let split = Split::of_call(function, call)?;
     let shares = match &split {
         Some(split) => route::split(run_on, function, cluster, call, split)?,
         None => route::whole(run_on, function, cluster, call)?,
     };
-    let parameters = guc::with_portable_output(|| parameters(function, call, split.as_ref(), &shares));
+    let parameters = guc::with_portable_output(|| parameters(function, &shape.query, call, split.as_ref(), &shares));
     let keys: Vec<_> = shares.iter().map(|share| access.key(share.endpoint)).collect();
-    let output = Output::new(function, call, keys.len())?;
-    Execution { function, options: &cluster.options, parameters, output }.run(keys)
+    let output = Output::new(&shape.returns, function.returns_set, call, keys.len())?;
+    Execution { label: &function.label, shape, options: &cluster.options, parameters, output }.run(keys)
 }
 
 /// The parameters for each share. What isn't cut is written once, for all of them.
-fn parameters(function: &Function, call: Call, split: Option<&Split>, shares: &[Share]) -> Vec<Arc<[Parameter]>> {
+fn parameters(
+    function: &Function,
+    query: &RemoteQuery,
+    call: Call,
+    split: Option<&Split>,
+    shares: &[Share],
+) -> Vec<Arc<[Parameter]>> {
     let write = |argument: usize, value| function.arguments[argument].write(value);
     let is_cut = |argument| function.split.iter().any(|&(cut, _)| cut == argument);
-    let whole: Arc<[Parameter]> = function
-        .query
+    let whole: Arc<[Parameter]> = query
         .parameters
         .iter()
         .map(|&argument| match is_cut(argument) {
@@ -89,7 +95,7 @@ fn parameters(function: &Function, call: Call, split: Option<&Split>, shares: &[
     };
     let own = |share: &Share| {
         let mut own = whole.clone();
-        for (parameter, &argument) in Arc::make_mut(&mut own).iter_mut().zip(&function.query.parameters) {
+        for (parameter, &argument) in Arc::make_mut(&mut own).iter_mut().zip(&query.parameters) {
             if let Some(piece) = split.piece(argument, &share.elements) {
                 *parameter = write(argument, Some(piece));
             }
@@ -108,7 +114,8 @@ fn name(name: &Name, call: Call) -> Result<Rc<str>, Problem> {
 
 /// A call that is running.
 struct Execution<'f> {
-    function: &'f Function,
+    label: &'f str,
+    shape: &'f Shape,
     options: &'f ClusterOptions,
     /// For each connection.
     parameters: Vec<Arc<[Parameter]>>,
@@ -118,19 +125,18 @@ struct Execution<'f> {
 impl Execution<'_> {
     fn run(mut self, keys: Vec<Key>) -> Result<Datum, Problem> {
         let options = self.options;
-        let label = &self.function.label;
         let mut connections = connect::connect(keys, options.connection_lifetime, options.connect_timeout)?;
         let deadline = options.query_timeout.map(|timeout| Instant::now() + timeout);
-        let query = match (self.function.query.ready(), connections.first_mut()) {
+        let query = match (self.shape.query.ready(), connections.first_mut()) {
             (Ok(query), _) => query,
             (Err(text), Some(connection)) => {
-                describe::describe(connection, &text, self.function, deadline)?;
-                self.function.query.ready().map_err(|_| Problem::NotDescribed)?
+                describe::describe(connection, &text, self.label, self.shape, deadline)?;
+                self.shape.query.ready().map_err(|_| Problem::NotDescribed)?
             }
             (Err(_), None) => return self.output.finish(), // nowhere to run, so there is no row
         };
         let mut watch = lone(&mut connections).and_then(|connection| connection.watch.take());
-        let mut dispatch = Dispatch::new(label, query, deadline, &mut self.output);
+        let mut dispatch = Dispatch::new(self.label, query, deadline, &mut self.output);
         dispatch.send(connections, self.parameters);
 
         // An ERROR that unwinds out of here (an interrupt, an input function's) is held until the shards have been told.
