@@ -16,3 +16,22 @@ CREATE FUNCTION plproxy_fdw_validator(text[], oid) RETURNS boolean
 LANGUAGE C AS 'MODULE_PATHNAME', 'plproxy_fdw_validator';
 
 CREATE FOREIGN DATA WRAPPER plproxy VALIDATOR plproxy_fdw_validator;
+
+-- Hash functions for RUN ON that never change, with any version of PostgreSQL or on any platform.
+
+CREATE FUNCTION plproxy_xxh3(text) RETURNS int8
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'plproxy_xxh3_text';
+
+CREATE FUNCTION plproxy_xxh3(bytea) RETURNS int8
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'plproxy_xxh3_bytea';
+
+CREATE FUNCTION plproxy_xxh3(int8) RETURNS int8
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'plproxy_xxh3_int8';
+
+CREATE FUNCTION plproxy_xxh3(uuid) RETURNS int8
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'plproxy_xxh3_uuid';
+
+-- Where a hash value goes: the partition's number and its connection string without secrets.
+
+CREATE FUNCTION plproxy_route(cluster text, hash int8, OUT partition int4, OUT endpoint text)
+LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'plproxy_route';

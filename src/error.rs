@@ -65,6 +65,8 @@ pub enum Problem {
     Variadic,
     #[error("PL/Proxy procedures can't be used as triggers")]
     Trigger,
+    #[error("Function used in wrong context")]
+    WrongContext,
     #[error("set-valued function called in context that cannot accept a set")]
     SetNotAccepted,
     #[error("unsupported pseudo type: {name} ({oid})")]
@@ -109,8 +111,8 @@ pub enum Problem {
     UnknownOption(String),
     #[error("{key}: expected a number, got '{value}'")]
     OptionValue { key: String, value: String },
-    #[error("default_user: Expect 'current_user' or 'session_user', got '{0}'")]
-    DefaultUser(String),
+    #[error("{key}: Expect {choices}, got '{value}'")]
+    OptionChoice { key: String, choices: String, value: String },
     #[error("'{query}' returned {rows} rows, expected 1")]
     NameRows { query: String, rows: usize },
     #[error("expected text")]
@@ -127,6 +129,8 @@ pub enum Problem {
     MissingPartition(usize),
     #[error("Pl/Proxy: invalid number of partitions")]
     ServerPartitionCount(usize),
+    #[error("invalid partition count")]
+    ServerPartitions,
     #[error("Pl/Proxy: invalid server option: {0}")]
     ServerOption(String),
     #[error("Pl/Proxy: only integer options are allowed: {key}={value}")]
@@ -147,6 +151,10 @@ pub enum Problem {
     HashCount,
     #[error("part number out of range")]
     PartitionNumber,
+    #[error("split arrays must be of identical lengths")]
+    SplitLengths,
+    #[error("split multi-dimensional arrays are not supported")]
+    SplitDimensions,
 
     // Connections.
     #[error("{0}")]
@@ -192,6 +200,7 @@ impl Problem {
             NotVolatile
                 | Variadic
                 | Trigger
+                | WrongContext
                 | SetNotAccepted
                 | NoSuchFunction(_)
                 | ClusterNotFound(_)
@@ -216,7 +225,7 @@ impl Problem {
             Body(_) | OptionWithoutValue(_) | ServerOption(_) | ServerOptionValue { .. } | MappingOption => b"42601",
             PartitionNumbers { .. } | DuplicatePartition(_) | MissingPartition(_) | ServerPartitionCount(_) => b"42601",
             NotVolatile | RunOnAllNeedsSet | SelectInDynamicRecord => b"42P13",
-            Variadic | Trigger | SetNotAccepted | PseudoType { .. } | NotYet(_) => b"0A000",
+            Variadic | Trigger | WrongContext | SetNotAccepted | PseudoType { .. } | NotYet(_) => b"0A000",
             OptionsNull => b"22004",
             ClusterNotFound(_) => b"42704",
             RowCount(0) => b"P0002",
@@ -231,6 +240,7 @@ impl Problem {
             HashNull if precise => b"22004",
             HashType if precise => b"42804",
             PartitionNumber if precise => b"22003",
+            SplitLengths | SplitDimensions if precise => b"2202E",
             _ => b"XX000",
         };
         *code

@@ -3,13 +3,20 @@
 //! What it owns: the border. Here, and nowhere else, a `Result` becomes an `ereport`. What it must not know: how any of
 //! it is done.
 
+use crate::cluster;
 use crate::cluster::fdw_options::{self, Owner};
+use crate::conninfo::Settings;
 use crate::error::{Problem, Result};
 use crate::executor;
 use crate::function;
+use crate::hash;
 use crate::pg::calls::{self, Call};
+use crate::pg::datum;
 use crate::pg::elog::boundary;
+use crate::pg::encoding;
+use crate::pg::memory::OwnedContext;
 use crate::pg::options::{self, OptionOwner};
+use crate::pg::row_type::{ResultShape, result_shape};
 use pgrx::pg_sys::{self, Datum, Oid};
 
 /// Declares the C function `$name(fcinfo)`, version 1 calling convention, which runs `$body`.
@@ -31,7 +38,7 @@ macro_rules! entry_point {
         #[unsafe(no_mangle)]
         pub unsafe extern "C-unwind" fn $name(fcinfo: pg_sys::FunctionCallInfo) -> Datum {
             // SAFETY: `fcinfo` is what PostgreSQL passed, and this is the whole body of the function that it called.
-            unsafe { boundary(move || $body(Call::new(fcinfo))) }
+            unsafe { boundary(move || ($body)(Call::new(fcinfo))) }
         }
     };
 }
@@ -47,6 +54,31 @@ entry_point!(
 entry_point!(
     /// `plproxy_fdw_validator(text[], oid)`: checks options of the wrapper, its servers and user mappings.
     plproxy_fdw_validator, pg_finfo_plproxy_fdw_validator, validate_options
+);
+
+entry_point!(
+    /// `plproxy_xxh3(text) returns int8`: see [`hash`].
+    plproxy_xxh3_text, pg_finfo_plproxy_xxh3_text,
+    |call| hashed(call, |text| encoding::server_to_wire(&datum::varlena_bytes(text)).into_owned())
+);
+entry_point!(
+    /// `plproxy_xxh3(bytea) returns int8`.
+    plproxy_xxh3_bytea, pg_finfo_plproxy_xxh3_bytea,
+    |call| hashed(call, datum::varlena_bytes)
+);
+entry_point!(
+    /// `plproxy_xxh3(int8) returns int8`.
+    plproxy_xxh3_int8, pg_finfo_plproxy_xxh3_int8,
+    |call| hashed(call, |number| number.value().to_le_bytes())
+);
+entry_point!(
+    /// `plproxy_xxh3(uuid) returns int8`.
+    plproxy_xxh3_uuid, pg_finfo_plproxy_xxh3_uuid,
+    |call| hashed(call, datum::uuid_bytes)
+);
+entry_point!(
+    /// `plproxy_route(cluster text, hash int8)`: where a hash value goes.
+    plproxy_route, pg_finfo_plproxy_route, route
 );
 
 fn call(call: Call) -> Result<Datum> {
@@ -76,6 +108,26 @@ fn validate_options(call: Call) -> Result<Datum> {
     };
     fdw_options::validate(owner, &options)?;
     Ok(Datum::from(true))
+}
+
+/// The functions that come here are strict.
+fn hashed<B: AsRef<[u8]>>(call: Call, bytes: impl FnOnce(Datum) -> B) -> Result<Datum> {
+    Ok(call.argument(0).map_or_else(|| call.null(), |value| Datum::from(hash::hash(bytes(value).as_ref()))))
+}
+
+/// The partition's number, and its connection string without secrets.
+fn route(call: Call) -> Result<Datum> {
+    let (Some(name), Some(hash)) = (call.argument(0), call.argument(1)) else {
+        return Ok(call.null());
+    };
+    let name = encoding::from_server(&datum::varlena_bytes(name));
+    let (partition, connstr) = cluster::route(&name, hash.value() as i64)?;
+    let endpoint = Settings::parse(&connstr).map_err(Problem::from)?.to_string();
+    let scratch = OwnedContext::for_scratch(c"plproxy route");
+    let ResultShape::Row(row_type) = result_shape(call.function(), &scratch) else {
+        return Err(Problem::NotYet("this result type is").into());
+    };
+    Ok(row_type.form(&mut [Datum::from(partition as i32), datum::text(&endpoint)], &mut [false, false]))
 }
 
 fn oid(call: Call, argument: usize) -> Result<Oid> {

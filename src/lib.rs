@@ -68,6 +68,7 @@
 //! | [`report`] | errors and shards' notices to PostgreSQL's reports |
 //! | [`settings`] | the `plproxy.*` settings |
 //! | [`pg`] | PostgreSQL's C API made safe: **all** `unsafe`, and every difference between versions |
+//! | [`hash`] | *pure:* the stable hash functions |
 //! | [`conninfo`] | *pure:* libpq's connection strings |
 //! | [`parser`] | *pure:* the language |
 //! | [`error`] | *pure:* what can go wrong, in words and SQLSTATEs |
@@ -95,6 +96,7 @@ mod error;
 mod executor;
 mod function;
 mod handler;
+mod hash;
 mod parser;
 mod pg;
 mod pool;
@@ -112,4 +114,5 @@ pgrx::extension_sql_file!("../sql/plproxy--3.0.0.sql", name = "plproxy");
 #[pgrx::pg_guard]
 pub extern "C-unwind" fn _PG_init() {
     settings::define();
+    pg::inval::register();
 }

@@ -6,6 +6,8 @@
 mod conninfo;
 #[path = "../src/error.rs"]
 mod error;
+#[path = "../src/hash.rs"]
+mod hash;
 #[path = "../src/parser/mod.rs"]
 mod parser;
 

@@ -1,14 +1,16 @@
-//! The functions by which users configure clusters: `plproxy.get_cluster_version`, `_config` and `_partitions`.
+//! Clusters that users configure by functions: `plproxy.get_cluster_version`, `_config` and `_partitions`.
 
-use super::ClusterOptions;
+use super::{Cluster, ClusterOptions, retire};
 use crate::error::Problem;
 use crate::pg::catalog;
 use crate::pg::datum;
 use crate::pg::spi::{Plan, Rows, Spi, connected};
 use crate::report;
 use pgrx::pg_sys;
-use std::cell::{Cell, OnceCell};
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::HashMap;
 use std::mem::ManuallyDrop;
+use std::rc::Rc;
 
 const SCHEMA: &str = "plproxy";
 
@@ -35,11 +37,45 @@ thread_local! {
     static VERSION: ConfigFunction = const { ConfigFunction::new("get_cluster_version") };
     static CONFIG: ConfigFunction = const { ConfigFunction::new("get_cluster_config") };
     static PARTITIONS: ConfigFunction = const { ConfigFunction::new("get_cluster_partitions") };
+    // Never dropped, like everything that lives as long as the backend.
+    static CLUSTERS: ManuallyDrop<RefCell<HashMap<String, Versioned>>> = ManuallyDrop::default();
     static WARNED_OF_KEEPALIVE: Cell<bool> = const { Cell::new(false) };
 }
 
+/// A cluster and the version of its configuration.
+#[derive(Clone)]
+struct Versioned {
+    version: i32,
+    cluster: Rc<Cluster>,
+}
+
+/// The cluster of this name, read again if its version is another one.
+pub fn cluster(name: &str) -> Result<Rc<Cluster>, Problem> {
+    let cached = CLUSTERS.with(|clusters| clusters.borrow().get(name).cloned());
+    // No borrow is held here: the functions are the user's, and may call plproxy functions.
+    let version = version(name)?;
+    if let Some(cached) = cached.filter(|cached| cached.version == version) {
+        return Ok(cached.cluster);
+    }
+    let options = options(name)?;
+    let cluster = Rc::new(Cluster::new(options, partitions(name)?).ok_or(Problem::PartitionCount)?);
+    let new = Versioned { version, cluster: cluster.clone() };
+    let old = CLUSTERS.with(|clusters| clusters.borrow_mut().insert(name.to_owned(), new));
+    if let Some(old) = old {
+        retire(&old.cluster);
+    }
+    Ok(cluster)
+}
+
+/// Whether a cached cluster has this connection string.
+pub fn uses(connstr: &str) -> bool {
+    CLUSTERS.with(|clusters| {
+        clusters.borrow().values().any(|cached| cached.cluster.connstrs.iter().any(|own| **own == *connstr))
+    })
+}
+
 /// The configuration's version. Asked on every call; what the function raises passes.
-pub fn version(cluster: &str) -> Result<i32, Problem> {
+fn version(cluster: &str) -> Result<i32, Problem> {
     VERSION.with(|function| {
         let first_time = function.plan.get().is_none();
         if first_time && !all_exist() {
@@ -64,7 +100,7 @@ fn all_exist() -> bool {
 }
 
 /// The options.
-pub fn options(cluster: &str) -> Result<ClusterOptions, Problem> {
+fn options(cluster: &str) -> Result<ClusterOptions, Problem> {
     let pairs = CONFIG.with(|function| connected(|spi| pairs(&function.call(spi, cluster))))?;
     let options = ClusterOptions::from_pairs(pairs)?;
     if options.sets_keepalive() && !WARNED_OF_KEEPALIVE.replace(true) {
@@ -92,7 +128,7 @@ fn pairs(rows: &Rows<'_>) -> Result<Vec<(String, String)>, Problem> {
 }
 
 /// The partitions' connection strings, in order.
-pub fn partitions(cluster: &str) -> Result<Vec<String>, Problem> {
+fn partitions(cluster: &str) -> Result<Vec<String>, Problem> {
     PARTITIONS.with(|function| {
         connected(|spi| {
             let rows = function.call(spi, cluster);

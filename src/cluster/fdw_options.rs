@@ -37,7 +37,6 @@ pub fn validate(owner: Owner, options: &[Option<String>]) -> Result<(), Problem>
 
 fn server(options: &[(&str, &str)]) -> Result<(), Problem> {
     let mut found = vec![false; options.len()];
-    let mut modulo = false;
     for (name, value) in options {
         match partition_number(name) {
             Some(number) => {
@@ -48,21 +47,21 @@ fn server(options: &[(&str, &str)]) -> Result<(), Problem> {
                     return Err(Problem::DuplicatePartition(number));
                 }
             }
-            None => {
-                cluster_option(name, value)?;
-                modulo |= name.eq_ignore_ascii_case("modular_mapping") && value.bytes().any(|digit| digit != b'0');
-            }
+            None => cluster_option(name, value)?,
         }
     }
     let count = found.iter().filter(|&&found| found).count();
     if let Some(missing) = found[..count].iter().position(|&found| !found) {
         return Err(Problem::MissingPartition(missing));
     }
-    Mapping::new(count, modulo).map(|_| ()).ok_or(Problem::ServerPartitionCount(count))
+    let pairs = options.iter().filter(|(name, _)| partition_number(name).is_none());
+    let cluster_options =
+        ClusterOptions::from_pairs(pairs.map(|&(name, value)| (name.into(), value.into())).collect())?;
+    Mapping::new(cluster_options.mapping(), count).map(|_| ()).ok_or(Problem::ServerPartitionCount(count))
 }
 
 /// The number in `p0`, `partition_0`, with leading zeros or without.
-fn partition_number(name: &str) -> Option<u32> {
+pub fn partition_number(name: &str) -> Option<u32> {
     let digits = name.strip_prefix("partition_").or_else(|| name.strip_prefix('p'))?;
     let is_number = !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit());
     // A number beyond the machine's is as far out of range as one can be.
@@ -97,6 +96,7 @@ mod tests {
             (Owner::Server, vec!["partition_01=b", "partition_00=a", "query_timeout=5"]),
             (Owner::Server, vec!["p0=a", "p1=b", "p2=c", "modular_mapping=1"]),
             (Owner::Server, vec!["p0=a", "default_user=session_user", "connect_timeout="]),
+            (Owner::Server, vec!["p0=a", "p1=b", "p2=c", "partition_mapping=jump"]),
             (Owner::Wrapper, vec!["connection_lifetime=60"]),
             (Owner::Wrapper, vec![]),
             (Owner::UserMapping, vec!["user=me", "password=x=y"]),

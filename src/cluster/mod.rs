@@ -1,7 +1,10 @@
-//! From a cluster's name to its configuration and partitions.
+//! From a cluster's name to its configuration and partitions, and to who may use them.
 //!
 //! What it owns: the cached clusters of this backend and when they are read again. What it must not know: functions,
 //! connections, routes.
+//!
+//! A cluster is either a foreign server ([`servers`]) or what the configuration functions say ([`config_functions`]); a
+//! server comes first, and one that appears or disappears is noticed at the next call.
 //!
 //! A cached cluster is never changed: a new version takes its place, whole and checked, and calls that are running keep
 //! the one they began with. If reading the new one fails, the old one stays.
@@ -10,23 +13,21 @@ mod config_functions;
 pub mod fdw_options;
 pub mod mapping;
 mod options;
+mod servers;
 
 pub use options::{ClusterOptions, DefaultUser};
 
-use crate::error::{Problem, Result};
-use crate::pg::catalog;
-use crate::pool;
+use crate::error::Problem;
+use crate::pg::roles;
+use crate::pool::{self, Key, Login};
 use mapping::Mapping;
-use std::cell::RefCell;
+use pgrx::pg_sys::Oid;
 use std::collections::HashMap;
-use std::mem::ManuallyDrop;
 use std::rc::Rc;
 
 /// A cluster as one call sees it.
 #[derive(Debug)]
 pub struct Cluster {
-    /// What `get_cluster_version` said when it was read.
-    version: i32,
     /// Its options.
     pub options: ClusterOptions,
     /// The distinct connection strings: partitions with equal ones share a connection.
@@ -37,12 +38,11 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Checks that the number of partitions suits the mapping.
-    fn new(version: i32, options: ClusterOptions, connstrs_by_partition: Vec<String>) -> Result<Cluster, Problem> {
+    /// `None` if the number of partitions doesn't suit the mapping.
+    fn new(options: ClusterOptions, connstrs_by_partition: Vec<String>) -> Option<Cluster> {
         let count = connstrs_by_partition.len();
-        let mapping = Mapping::new(count, options.modular_mapping).ok_or(Problem::PartitionCount)?;
-        let mut cluster =
-            Cluster { version, options, connstrs: Vec::new(), partitions: Vec::with_capacity(count), mapping };
+        let mapping = Mapping::new(options.mapping(), count)?;
+        let mut cluster = Cluster { options, connstrs: Vec::new(), partitions: Vec::with_capacity(count), mapping };
         let mut known = HashMap::new();
         for connstr in connstrs_by_partition {
             let next = cluster.connstrs.len();
@@ -52,7 +52,7 @@ impl Cluster {
             });
             cluster.partitions.push(index);
         }
-        Ok(cluster)
+        Some(cluster)
     }
 
     /// Number of partitions.
@@ -65,50 +65,76 @@ impl Cluster {
         self.mapping.partition(hash)
     }
 
-    /// The connection string of a partition.
-    pub fn connstr(&self, partition: usize) -> &Rc<str> {
-        &self.connstrs[self.partitions[partition]]
+    /// Number of different connection strings.
+    pub fn endpoint_count(&self) -> usize {
+        self.connstrs.len()
     }
-}
 
-thread_local! {
-    // Never dropped, like everything that lives as long as the backend.
-    static CLUSTERS: ManuallyDrop<RefCell<HashMap<String, Rc<Cluster>>>> = ManuallyDrop::default();
-}
-
-/// The cluster of this name, as its configuration is now.
-pub fn by_name(name: &str) -> Result<Rc<Cluster>, Problem> {
-    if catalog::cluster_server_exists(name) {
-        return Err(Problem::NotYet("SQL/MED clusters are"));
+    /// The index of a partition's connection string.
+    pub fn endpoint(&self, partition: usize) -> usize {
+        self.partitions[partition]
     }
-    let cached = CLUSTERS.with(|clusters| clusters.borrow().get(name).cloned());
-    // No borrow is held here: the functions are the user's, and may call plproxy functions.
-    let version = config_functions::version(name)?;
-    match cached {
-        Some(cluster) if cluster.version == version => Ok(cluster),
-        _ => {
-            let options = config_functions::options(name)?;
-            let partitions = config_functions::partitions(name)?;
-            let cluster = Rc::new(Cluster::new(version, options, partitions)?);
-            replace(name, cluster.clone());
-            Ok(cluster)
+
+    /// The connection string of this index.
+    pub fn connstr(&self, endpoint: usize) -> &Rc<str> {
+        &self.connstrs[endpoint]
+    }
+
+    /// The role that connections are for.
+    fn role(&self) -> Oid {
+        match self.options.default_user {
+            DefaultUser::CurrentUser => roles::current_user(),
+            DefaultUser::SessionUser => roles::session_user(),
         }
     }
 }
 
-/// Puts a cluster in the cache, and closes idle connections that only its predecessor had.
-fn replace(name: &str, cluster: Rc<Cluster>) {
-    let old = CLUSTERS.with(|clusters| clusters.borrow_mut().insert(name.to_owned(), cluster));
-    let Some(old) = old else { return };
-    let wanted = |connstr: &str| {
-        CLUSTERS
-            .with(|clusters| clusters.borrow().values().any(|cluster| cluster.connstrs.iter().any(|c| **c == *connstr)))
-    };
-    pool::retain(|connstr| !old.connstrs.iter().any(|c| **c == *connstr) || wanted(connstr));
+/// A cluster, and as whom a call uses it.
+#[derive(Debug)]
+pub struct Access {
+    /// The cluster.
+    pub cluster: Rc<Cluster>,
+    role: Rc<str>,
+    login: Option<Rc<Login>>,
 }
 
-/// The nameless cluster of one partition that a CONNECT stands for.
-pub fn by_connstr(connstr: &str) -> Rc<Cluster> {
-    let cluster = Cluster::new(0, ClusterOptions::default(), vec![connstr.to_owned()]);
-    Rc::new(cluster.expect("one partition suits every mapping"))
+impl Access {
+    /// As the role that the cluster's options name, with the login of its user mapping if it has one.
+    fn new(cluster: Rc<Cluster>, login: Option<Rc<Login>>) -> Access {
+        let role = roles::name(cluster.role()).into();
+        Access { cluster, role, login }
+    }
+
+    /// What connection an endpoint of the cluster needs.
+    pub fn key(&self, endpoint: usize) -> Key {
+        Key { connstr: self.cluster.connstr(endpoint).clone(), role: self.role.clone(), login: self.login.clone() }
+    }
+}
+
+/// Access to the cluster of this name, as its configuration is now.
+pub fn by_name(name: &str) -> Result<Access, Problem> {
+    match servers::access(name)? {
+        Some(access) => Ok(access),
+        None => Ok(Access::new(config_functions::cluster(name)?, None)),
+    }
+}
+
+/// The partition that a hash value goes to, and its connection string.
+pub fn route(name: &str, hash: i64) -> Result<(usize, Rc<str>), Problem> {
+    let cluster = by_name(name)?.cluster;
+    let partition = cluster.partition_of(hash);
+    Ok((partition, cluster.connstr(cluster.endpoint(partition)).clone()))
+}
+
+/// Access to the nameless cluster of one partition that a CONNECT stands for.
+pub fn by_connstr(connstr: &str) -> Access {
+    let cluster = Cluster::new(ClusterOptions::default(), vec![connstr.to_owned()]);
+    Access::new(Rc::new(cluster.expect("one partition suits every mapping")), None)
+}
+
+/// Closes idle connections that only a cluster that was replaced had a use for.
+fn retire(old: &Cluster) {
+    let had = |connstr: &str| old.connstrs.iter().any(|own| **own == *connstr);
+    let wanted = |connstr: &str| config_functions::uses(connstr) || servers::uses(connstr);
+    pool::retain(|key| !had(&key.connstr) || wanted(&key.connstr));
 }

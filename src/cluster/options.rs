@@ -1,5 +1,6 @@
 //! A cluster's options: from key/value pairs to a typed struct. Pure.
 
+use super::mapping::MappingKind;
 use crate::error::Problem;
 use serde::Deserialize;
 use serde::de::value::MapDeserializer;
@@ -11,8 +12,10 @@ use std::time::Duration;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ClusterOptions {
-    /// Whether partitions are selected by modulus instead of mask.
-    pub modular_mapping: bool,
+    /// How hash values select partitions.
+    partition_mapping: Option<MappingKind>,
+    /// The old name for modulo.
+    modular_mapping: bool,
     /// How long a connection may live.
     #[serde(deserialize_with = "seconds")]
     pub connection_lifetime: Option<Duration>,
@@ -34,7 +37,8 @@ pub struct ClusterOptions {
 }
 
 /// Which role a connection is for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum DefaultUser {
     /// The one whose privileges are in force.
     #[default]
@@ -53,6 +57,12 @@ impl ClusterOptions {
             last.push((key.clone(), Value { key, text: value }));
         }
         ClusterOptions::deserialize(MapDeserializer::new(last.into_iter())).map_err(|OptionError(problem)| problem)
+    }
+
+    /// How hash values select partitions: `partition_mapping` if it is given, else what `modular_mapping` says.
+    pub fn mapping(&self) -> MappingKind {
+        let by_flag = if self.modular_mapping { MappingKind::Modulo } else { MappingKind::Mask };
+        self.partition_mapping.unwrap_or(by_flag)
     }
 
     /// Whether a keepalive is set here, where it has no effect: it belongs into the connection string.
@@ -108,20 +118,28 @@ impl<'de> Deserializer<'de> for Value {
         visitor.visit_bool(self.number()? != 0)
     }
 
-    serde::forward_to_deserialize_any! {
-        i8 i16 i32 i64 i128 u8 u16 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
-        newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, OptionError> {
+        if self.text.is_empty() { visitor.visit_none() } else { visitor.visit_some(self) }
     }
-}
 
-impl<'de> Deserialize<'de> for DefaultUser {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<DefaultUser, D::Error> {
-        let name = String::deserialize(deserializer)?;
-        match name.to_ascii_lowercase().as_str() {
-            "current_user" => Ok(DefaultUser::CurrentUser),
-            "session_user" => Ok(DefaultUser::SessionUser),
-            _ => Err(de::Error::invalid_value(de::Unexpected::Str(&name), &"current_user or session_user")),
-        }
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, OptionError> {
+        let choice = self.text.to_ascii_lowercase();
+        visitor.visit_enum(choice.into_deserializer()).map_err(|OptionError(problem)| match problem {
+            Problem::OptionChoice { choices, .. } => {
+                OptionError(Problem::OptionChoice { key: self.key, choices, value: self.text })
+            }
+            other => OptionError(other),
+        })
+    }
+
+    serde::forward_to_deserialize_any! {
+        i8 i16 i32 i64 i128 u8 u16 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct
+        newtype_struct seq tuple tuple_struct map struct identifier ignored_any
     }
 }
 
@@ -146,18 +164,20 @@ impl de::Error for OptionError {
         OptionError(Problem::UnknownOption(field.to_owned()))
     }
 
-    // The only option whose value isn't a number.
-    fn invalid_value(value: de::Unexpected<'_>, _: &dyn de::Expected) -> OptionError {
-        match value {
-            de::Unexpected::Str(value) => OptionError(Problem::DefaultUser(value.to_owned())),
-            other => OptionError::custom(other),
-        }
+    fn unknown_variant(value: &str, expected: &'static [&'static str]) -> OptionError {
+        let quoted: Vec<_> = expected.iter().map(|choice| format!("'{choice}'")).collect();
+        let choices = match quoted.split_last() {
+            Some((last, others)) if !others.is_empty() => format!("{} or {last}", others.join(", ")),
+            _ => quoted.concat(),
+        };
+        // The key is added by the value, which knows it.
+        OptionError(Problem::OptionChoice { key: String::new(), choices, value: value.to_owned() })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{ClusterOptions, DefaultUser};
+    use super::{ClusterOptions, DefaultUser, MappingKind};
     use std::time::Duration;
 
     fn parse(pairs: &[(&str, &str)]) -> Result<ClusterOptions, String> {
@@ -180,11 +200,27 @@ mod tests {
             ("keepalive_count", "0"),
         ])
         .unwrap();
-        assert!(options.modular_mapping && options.disable_binary && options.sets_keepalive());
+        assert_eq!(options.mapping(), MappingKind::Modulo);
+        assert!(options.disable_binary && options.sets_keepalive());
         assert_eq!(options.connection_lifetime, Some(Duration::from_secs(60)));
         assert_eq!(options.query_timeout, Some(Duration::from_secs(5)));
         assert_eq!(options.connect_timeout, None);
         assert_eq!(options.default_user, DefaultUser::SessionUser);
+    }
+
+    #[test]
+    fn mappings() {
+        for (pairs, mapping) in [
+            (vec![], MappingKind::Mask),
+            (vec![("modular_mapping", "0")], MappingKind::Mask),
+            (vec![("modular_mapping", "1")], MappingKind::Modulo),
+            (vec![("partition_mapping", "JUMP")], MappingKind::Jump),
+            (vec![("partition_mapping", "modulo")], MappingKind::Modulo),
+            (vec![("partition_mapping", ""), ("modular_mapping", "1")], MappingKind::Modulo),
+            (vec![("partition_mapping", "mask"), ("modular_mapping", "1")], MappingKind::Mask),
+        ] {
+            assert_eq!(parse(&pairs).unwrap().mapping(), mapping, "{pairs:?}");
+        }
     }
 
     #[test]
@@ -200,6 +236,7 @@ mod tests {
             ("query_timeout", "1h", "query_timeout: expected a number, got '1h'"),
             ("modular_mapping", "-1", "modular_mapping: expected a number, got '-1'"),
             ("default_user", "me", "default_user: Expect 'current_user' or 'session_user', got 'me'"),
+            ("partition_mapping", "Range", "partition_mapping: Expect 'mask', 'modulo' or 'jump', got 'Range'"),
         ] {
             assert_eq!(parse(&[(key, value)]).unwrap_err(), message);
         }

@@ -14,6 +14,8 @@ use tokio_postgres::types::{FromSql, Type};
 pub struct ColumnCodec {
     /// Appended to the expression in the query: `::int4::pg_catalog.text`.
     cast: String,
+    oid: Oid,
+    type_sql: String,
     input: Input,
     /// void isn't a value that could be NULL.
     is_void: bool,
@@ -43,7 +45,23 @@ impl ColumnCodec {
         if name.is_pseudo && oid != pg_sys::VOIDOID {
             return Err(Problem::PseudoType { name: name.bare, oid: oid.to_u32() });
         }
-        Ok(ColumnCodec { cast: cast(&name), input: Input::of(oid, context), is_void: oid == pg_sys::VOIDOID })
+        Ok(ColumnCodec {
+            cast: cast(&name),
+            oid,
+            type_sql: name.sql,
+            input: Input::of(oid, context),
+            is_void: oid == pg_sys::VOIDOID,
+        })
+    }
+
+    /// Whether the type is still called what the query calls it.
+    pub fn is_current(&self) -> bool {
+        type_io::type_name(self.oid).is_some_and(|name| cast(&name) == self.cast)
+    }
+
+    /// The type's name as SQL wants it.
+    pub fn type_sql(&self) -> &str {
+        &self.type_sql
     }
 
     /// What to append to the expression that gives the value.

@@ -1,9 +1,11 @@
 //! Arguments on their way out.
 
 use crate::error::Problem;
+use crate::pg::arrays::ElementType;
 use crate::pg::memory::OwnedContext;
 use crate::pg::type_io::{self, Output, TypeName};
 use pgrx::pg_sys::{Datum, Oid};
+use std::sync::Arc;
 use tokio_postgres::types::private::BytesMut;
 use tokio_postgres::types::{Format, IsNull, ToSql, Type, to_sql_checked};
 
@@ -12,6 +14,7 @@ use tokio_postgres::types::{Format, IsNull, ToSql, Type, to_sql_checked};
 pub struct ParameterCodec {
     name: TypeName,
     oid: Oid,
+    element_type: Option<ElementType>,
     output: Output,
 }
 
@@ -22,7 +25,13 @@ impl ParameterCodec {
         if name.is_pseudo {
             return Err(Problem::PseudoType { name: name.bare, oid: oid.to_u32() });
         }
-        Ok(ParameterCodec { name, oid, output: Output::of(oid, context) })
+        let element_type = ElementType::of_array(oid).filter(|_| name.is_array);
+        Ok(ParameterCodec { name, oid, element_type, output: Output::of(oid, context) })
+    }
+
+    /// Whether the type is still called what the query calls it.
+    pub fn is_current(&self) -> bool {
+        type_io::type_name(self.oid).is_some_and(|name| name == self.name)
     }
 
     /// The type's name as SQL wants it.
@@ -40,20 +49,28 @@ impl ParameterCodec {
         self.name.is_array
     }
 
+    /// The type of its elements, if it is an array.
+    pub fn element_type(&self) -> Option<ElementType> {
+        self.element_type
+    }
+
     /// The value for the wire; the output function may raise an ERROR.
     pub fn write(&self, value: Option<Datum>) -> Parameter {
-        Parameter(value.map(|value| self.output.write(value)))
+        Parameter(value.map(|value| self.output.write(value).into()))
     }
 }
 
-/// An argument's value in text form, UTF-8. NULL is `None`.
+/// An argument's value in text form, UTF-8. NULL is `None`. Clones share the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Parameter(Option<Vec<u8>>);
+pub struct Parameter(Option<Arc<[u8]>>);
 
 impl Parameter {
     /// The type that a parameter is sent with: none, so that the server takes it from the cast around it and reads the
     /// value with that type's input function.
     pub const TYPE: Type = Type::UNKNOWN;
+
+    /// No value.
+    pub const NULL: Parameter = Parameter(None);
 }
 
 impl ToSql for Parameter {

@@ -10,7 +10,7 @@ use std::fmt;
 pub(super) const HIDDEN: &str = "***";
 
 /// A password. Neither `Debug` nor `Display` shows it: only [`Secret::reveal`] does.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Secret(String);
 
 impl Secret {

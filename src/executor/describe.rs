@@ -2,7 +2,7 @@
 
 use super::abandon;
 use crate::error::Problem;
-use crate::function::{Function, RemoteColumn};
+use crate::function::{RemoteColumn, Shape};
 use crate::pg::interrupts;
 use crate::pg::waitevent::WAIT_EXTENSION;
 use crate::pool::{Checkout, Incoming};
@@ -19,13 +19,13 @@ use tokio_postgres::{Client, Column};
 pub fn describe(
     connection: &mut Checkout,
     text: &Arc<str>,
-    function: &Function,
+    label: &str,
+    shape: &Shape,
     deadline: Option<Instant>,
 ) -> Result<(), Problem> {
     connection.in_doubt = true;
     let future = Box::pin(description(connection.client(), text.clone()));
     let mut watch = connection.watch.take();
-    let label = &function.label;
     let mut describing = Describing { connection, label, future, deadline, description: Description::default() };
     // An interrupt is held until the shard has been told: it may be waiting for a lock.
     match interrupts::catch(|| reactor::run(&mut describing, &mut watch, WAIT_EXTENSION, Interrupts::Serve)) {
@@ -44,7 +44,7 @@ pub fn describe(
     let description = describing.description;
     connection.watch = watch;
     connection.is_for_once = description.left_statements;
-    function.query.described(&description.columns, &function.returns)
+    shape.query.described(&description.columns, &shape.returns)
 }
 
 /// What a shard says of a query.

@@ -147,11 +147,12 @@ impl<'e, 'f> Dispatch<'e, 'f> {
         Dispatch { label, query, deadline, output, queries: Vec::new() }
     }
 
-    /// Hands the query to every connection. It is sent at the first poll.
-    pub fn send(&mut self, connections: Vec<Checkout>, parameters: &Arc<[Parameter]>) {
+    /// Hands the query to every connection, with the parameters for each. It is sent at the first poll.
+    pub fn send(&mut self, connections: Vec<Checkout>, parameters: Vec<Arc<[Parameter]>>) {
         self.queries = connections
             .into_iter()
-            .map(|connection| ShardQuery::new(connection, self.query.text.clone(), parameters.clone()))
+            .zip(parameters)
+            .map(|(connection, parameters)| ShardQuery::new(connection, self.query.text.clone(), parameters))
             .collect();
     }
 

@@ -10,7 +10,9 @@
 //!
 //! 1. **Route** ([`route`]): which partitions? RUN ON is evaluated here, which may run any user code, so it comes first,
 //!    before a connection is taken.
-//! 2. **Write**: the arguments become parameters, once for all partitions. Output functions are user code too.
+//!    Under SPLIT ([`split`]) it is evaluated for each element of the arrays, in one query.
+//! 2. **Write**: the arguments become parameters, once for all partitions, arrays that are cut once for each. Output
+//!    functions are user code too.
 //! 3. **Connect** ([`connect`]): a connection for each partition, from the pool if there is an idle one that is alive, or
 //!    else opened, all in parallel. No query is sent before all connections are there: if one can't be had, nothing
 //!    has run anywhere.
@@ -32,35 +34,75 @@ mod describe;
 mod dispatch;
 mod route;
 mod rows;
+mod split;
 
-use crate::cluster::{self, Cluster, DefaultUser};
+use crate::cluster::{self, ClusterOptions};
 use crate::codec::Parameter;
 use crate::error::{Problem, Result};
-use crate::function::{Destination, Function, Name, RunOn};
+use crate::function::{Destination, Function, Name, RemoteQuery, RunOn, Shape};
 use crate::pg::calls::Call;
-use crate::pg::{guc, interrupts, roles, waitevent};
+use crate::pg::{guc, interrupts, waitevent};
 use crate::pool::{Checkout, Key};
 use crate::reactor::{self, Interrupts};
 use dispatch::Dispatch;
 use pgrx::pg_sys::Datum;
+use route::Share;
 use rows::Output;
+use split::Split;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
 /// Runs one call of `function` and returns its result.
 pub fn execute(function: &Function, call: Call) -> Result<Datum, Problem> {
-    let (cluster, run_on) = match &function.destination {
+    let (access, run_on) = match &function.destination {
         Destination::Connect(connstr) => (cluster::by_connstr(&name(connstr, call)?), &RunOn::Any),
         Destination::Cluster(name_of, run_on) => (cluster::by_name(&name(name_of, call)?)?, run_on),
     };
-    let partitions = route::partitions(run_on, function, &cluster, call)?;
-    let write = |&argument: &usize| function.arguments[argument].write(call.argument(argument));
-    let parameters: Arc<[Parameter]> =
-        guc::with_portable_output(|| function.query.parameters.iter().map(write).collect());
-    let keys = keys(&cluster, &partitions);
-    let output = Output::new(function, call, keys.len())?;
-    Execution { function, cluster, parameters, output }.run(keys)
+    let cluster = &access.cluster;
+    let shape = &*function.shape(call)?;
+    let split = Split::of_call(function, call)?;
+    let shares = match &split {
+        Some(split) => route::split(run_on, function, cluster, call, split)?,
+        None => route::whole(run_on, function, cluster, call)?,
+    };
+    let parameters = guc::with_portable_output(|| parameters(function, &shape.query, call, split.as_ref(), &shares));
+    let keys: Vec<_> = shares.iter().map(|share| access.key(share.endpoint)).collect();
+    let output = Output::new(&shape.returns, function.returns_set, call, keys.len())?;
+    Execution { label: &function.label, shape, options: &cluster.options, parameters, output }.run(keys)
+}
+
+/// The parameters for each share. What isn't cut is written once, for all of them.
+fn parameters(
+    function: &Function,
+    query: &RemoteQuery,
+    call: Call,
+    split: Option<&Split>,
+    shares: &[Share],
+) -> Vec<Arc<[Parameter]>> {
+    let write = |argument: usize, value| function.arguments[argument].write(value);
+    let is_cut = |argument| function.split.iter().any(|&(cut, _)| cut == argument);
+    let whole: Arc<[Parameter]> = query
+        .parameters
+        .iter()
+        .map(|&argument| match is_cut(argument) {
+            true => Parameter::NULL,
+            false => write(argument, call.argument(argument)),
+        })
+        .collect();
+    let Some(split) = split else {
+        return vec![whole; shares.len()];
+    };
+    let own = |share: &Share| {
+        let mut own = whole.clone();
+        for (parameter, &argument) in Arc::make_mut(&mut own).iter_mut().zip(&query.parameters) {
+            if let Some(piece) = split.piece(argument, &share.elements) {
+                *parameter = write(argument, Some(piece));
+            }
+        }
+        own
+    };
+    shares.iter().map(own).collect()
 }
 
 fn name(name: &Name, call: Call) -> Result<Rc<str>, Problem> {
@@ -70,49 +112,32 @@ fn name(name: &Name, call: Call) -> Result<Rc<str>, Problem> {
     }
 }
 
-/// What connections the partitions need, in the order in which they were first selected. Partitions with equal
-/// connection strings are one.
-fn keys(cluster: &Cluster, partitions: &[usize]) -> Vec<Key> {
-    let role: Rc<str> = match cluster.options.default_user {
-        DefaultUser::CurrentUser => roles::current_user(),
-        DefaultUser::SessionUser => roles::session_user(),
-    }
-    .into();
-    let mut keys: Vec<Key> = Vec::with_capacity(partitions.len());
-    for &partition in partitions {
-        let connstr = cluster.connstr(partition);
-        if !keys.iter().any(|key| Rc::ptr_eq(&key.connstr, connstr)) {
-            keys.push(Key { connstr: connstr.clone(), role: role.clone() });
-        }
-    }
-    keys
-}
-
 /// A call that is running.
 struct Execution<'f> {
-    function: &'f Function,
-    cluster: Rc<Cluster>,
-    parameters: Arc<[Parameter]>,
+    label: &'f str,
+    shape: &'f Shape,
+    options: &'f ClusterOptions,
+    /// For each connection.
+    parameters: Vec<Arc<[Parameter]>>,
     output: Output<'f>,
 }
 
 impl Execution<'_> {
     fn run(mut self, keys: Vec<Key>) -> Result<Datum, Problem> {
-        let options = &self.cluster.options;
-        let label = &self.function.label;
+        let options = self.options;
         let mut connections = connect::connect(keys, options.connection_lifetime, options.connect_timeout)?;
         let deadline = options.query_timeout.map(|timeout| Instant::now() + timeout);
-        let query = match (self.function.query.ready(), connections.first_mut()) {
+        let query = match (self.shape.query.ready(), connections.first_mut()) {
             (Ok(query), _) => query,
             (Err(text), Some(connection)) => {
-                describe::describe(connection, &text, self.function, deadline)?;
-                self.function.query.ready().map_err(|_| Problem::NotDescribed)?
+                describe::describe(connection, &text, self.label, self.shape, deadline)?;
+                self.shape.query.ready().map_err(|_| Problem::NotDescribed)?
             }
             (Err(_), None) => return self.output.finish(), // nowhere to run, so there is no row
         };
         let mut watch = lone(&mut connections).and_then(|connection| connection.watch.take());
-        let mut dispatch = Dispatch::new(label, query, deadline, &mut self.output);
-        dispatch.send(connections, &self.parameters);
+        let mut dispatch = Dispatch::new(self.label, query, deadline, &mut self.output);
+        dispatch.send(connections, self.parameters);
 
         // An ERROR that unwinds out of here (an interrupt, an input function's) is held until the shards have been told.
         let outcome =

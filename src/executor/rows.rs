@@ -7,7 +7,7 @@
 
 use crate::codec::ColumnCodec;
 use crate::error::Problem;
-use crate::function::{Function, Returns};
+use crate::function::Returns;
 use crate::pg::calls::Call;
 use crate::pg::memory::OwnedContext;
 use crate::pg::row_type::RowType;
@@ -41,9 +41,9 @@ enum Target<'f> {
 
 impl<'f> Output<'f> {
     /// For a call that gets answers from this many shards.
-    pub fn new(function: &'f Function, call: Call, shards: usize) -> Result<Output<'f>, Problem> {
-        let row_type = function.returns.row_type();
-        let target = match function.returns_set {
+    pub fn new(returns: &'f Returns, set: bool, call: Call, shards: usize) -> Result<Output<'f>, Problem> {
+        let row_type = returns.row_type();
+        let target = match set {
             false => Target::One { rows: 0, value: None },
             true => Target::Set {
                 result: call.begin_set(row_type).ok_or(Problem::SetNotAccepted)?,
@@ -54,7 +54,7 @@ impl<'f> Output<'f> {
                 scratch: OwnedContext::for_scratch(c"plproxy row"),
             },
         };
-        let reader = RowReader::new(&function.returns);
+        let reader = RowReader::new(returns);
         Ok(Output { reader, call, target })
     }
 

@@ -1,16 +1,20 @@
 //! From a row of `pg_proc` to a compiled function.
 
-use super::{Destination, Function, LocalQuery, Name, RemoteQuery, Returns, RowCodec, RunOn};
+use super::shape::{DynamicShape, Returns, Shape, Shapes};
+use super::{Destination, ElementQuery, Function, LocalQuery, Name, RemoteQuery, RunOn};
 use super::{before_arguments, scope_arguments};
-use crate::codec::{ColumnCodec, ParameterCodec};
+use crate::codec::ParameterCodec;
 use crate::error::{Error, Problem, Result};
 use crate::parser::{self, Body, ClusterName, ConnectString, Expression, Scope};
+use crate::pg::arrays::ElementType;
 use crate::pg::calls::standard_conforming_strings;
 use crate::pg::catalog::{self, Procedure};
+use crate::pg::inval;
 use crate::pg::memory::OwnedContext;
-use crate::pg::row_type::{ResultShape, RowType, result_shape};
-use crate::pg::type_io::qualified_name;
+use crate::pg::row_type::{ResultShape, result_shape};
 use pgrx::pg_sys::Oid;
+use std::cell::Cell;
+use std::rc::Rc;
 
 /// What both creating and calling a function look at first.
 struct Declaration {
@@ -32,28 +36,34 @@ pub fn compile(oid: Oid) -> Result<Function> {
     let (procedure, name) = look_up(oid)?;
     let context = OwnedContext::for_backend(c"plproxy function");
     // The return type before the arguments: which of two errors is reported is visible.
-    let returns = returns(oid, &context).map_err(before_arguments(&name))?;
-    let declaration = read_arguments(procedure, name, context)?;
+    let returns = Returns::declared(oid, &context).map_err(before_arguments(&name))?;
+    let arguments_context = OwnedContext::for_backend(c"plproxy arguments");
+    let declaration = read_arguments(procedure, name, arguments_context)?;
     let label = declaration.label();
-    let named = |problem: Problem| Error::from(problem).in_function(&label);
-
     let body = parse(&declaration)?;
-    check(&declaration, &body, returns.is_none()).map_err(named)?;
-    let returns = returns.ok_or_else(|| named(Problem::NotYet("functions that return a dynamic RECORD are")))?;
-    if !body.split.is_empty() {
-        return Err(named(Problem::NotYet("SPLIT is")));
-    }
-    let types: Vec<_> = declaration.arguments.iter().map(ParameterCodec::oid).collect();
-    let query = RemoteQuery::new(&body.query, &declaration.name, &declaration.arguments, &returns);
+    check(&declaration, &body, returns.is_none()).map_err(|problem| Error::from(problem).in_function(&label))?;
+
+    let split = split(&declaration, &body);
+    let destination = destination(body.destination, &declaration.arguments, &split);
+    let Declaration { procedure, name, arguments, context: arguments_context } = declaration;
+    let shapes = match returns {
+        Some(returns) => {
+            let query = RemoteQuery::new(&body.query, &name, &arguments, &returns);
+            Shapes::Declared(Rc::new(Shape::new(returns, query, context)))
+        }
+        None => Shapes::Dynamic(DynamicShape::new(body.query, name.clone())),
+    };
     Ok(Function {
-        version: declaration.procedure.version,
-        arguments: declaration.arguments,
-        returns_set: declaration.procedure.returns_set,
-        destination: destination(body.destination, &types),
-        query,
-        returns,
+        version: procedure.version,
         label,
-        _context: declaration.context,
+        arguments,
+        shapes,
+        returns_set: procedure.returns_set,
+        destination,
+        split,
+        name,
+        names_checked: Cell::new(inval::type_changes()),
+        _context: arguments_context,
     })
 }
 
@@ -80,7 +90,7 @@ fn look_up(oid: Oid) -> Result<(Procedure, String)> {
     if procedure.is_variadic {
         return Err(Problem::Variadic.into());
     }
-    let name = qualified_name(procedure.namespace, &procedure.name).ok_or(Problem::NoSuchFunction(oid.to_u32()))?;
+    let name = catalog::qualified_procedure_name(oid).ok_or(Problem::NoSuchFunction(oid.to_u32()))?;
     Ok((procedure, name))
 }
 
@@ -92,32 +102,6 @@ fn read_arguments(procedure: Procedure, name: String, context: OwnedContext) -> 
         arguments.push(codec.map_err(|problem| Error::from(problem).in_function(&label))?);
     }
     Ok(Declaration { procedure, name, arguments, context })
-}
-
-/// What the function returns; `None` if only the calling query knows.
-fn returns(oid: Oid, context: &OwnedContext) -> Result<Option<Returns>, Problem> {
-    match result_shape(oid, context) {
-        ResultShape::Scalar(type_oid) => {
-            let codec = ColumnCodec::of(type_oid, context)?;
-            Ok(Some(Returns::Scalar(codec, RowType::of_scalar(type_oid, context))))
-        }
-        ResultShape::Row(row_type) => {
-            let columns = row_type
-                .columns()
-                .into_iter()
-                .map(|column| match column {
-                    Some(column) => Ok(Some((column.name, ColumnCodec::of(column.type_oid, context)?))),
-                    None => Ok(None),
-                })
-                .collect::<Result<_, Problem>>()?;
-            Ok(Some(Returns::Row(RowCodec { row_type, columns })))
-        }
-        ResultShape::Record => Ok(None),
-        ResultShape::Unsupported(type_oid) => {
-            // A pseudo-type: the codec says so.
-            ColumnCodec::of(type_oid, context).and(Err(Problem::NotYet("this return type is")))
-        }
-    }
 }
 
 fn parse(declaration: &Declaration) -> Result<Body> {
@@ -140,7 +124,18 @@ fn check(declaration: &Declaration, body: &Body, dynamic_record: bool) -> Result
     Ok(())
 }
 
-fn destination(destination: parser::Destination, types: &[Oid]) -> Destination {
+/// The arguments that SPLIT cuts. The parser has checked that they are arrays.
+fn split(declaration: &Declaration, body: &Body) -> Vec<(usize, ElementType)> {
+    let element_type = |&argument: &usize| Some((argument, declaration.arguments[argument].element_type()?));
+    body.split.iter().filter_map(element_type).collect()
+}
+
+fn destination(
+    destination: parser::Destination,
+    arguments: &[ParameterCodec],
+    split: &[(usize, ElementType)],
+) -> Destination {
+    let types: &[Oid] = &arguments.iter().map(ParameterCodec::oid).collect::<Vec<_>>();
     match destination {
         parser::Destination::Connect(ConnectString::Literal(text)) => Destination::Connect(Name::Literal(text.into())),
         parser::Destination::Connect(ConnectString::Computed(expression)) => {
@@ -156,6 +151,14 @@ fn destination(destination: parser::Destination, types: &[Oid]) -> Destination {
                 parser::RunOn::All => RunOn::All,
                 parser::RunOn::Partition(number) => RunOn::Partition(number),
                 parser::RunOn::Hash(Expression::Argument(argument)) => RunOn::Argument(argument),
+                parser::RunOn::Hash(Expression::Call(sql)) if !split.is_empty() => {
+                    let mut element_types = types.to_vec();
+                    for (argument, element_type) in split {
+                        element_types[*argument] = element_type.oid;
+                    }
+                    let split: Vec<_> = split.iter().map(|&(argument, _)| argument).collect();
+                    RunOn::Elements(ElementQuery::new(&sql, &split, types, &element_types))
+                }
                 parser::RunOn::Hash(expression) => RunOn::Query(local_query(&expression, types)),
             };
             Destination::Cluster(name, run_on)

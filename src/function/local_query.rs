@@ -48,10 +48,15 @@ impl LocalQuery {
     /// Runs it with the arguments of a call, and hands the result on. What it raises passes.
     pub fn run<T>(&self, call: Call, read: impl FnOnce(&Rows<'_>) -> T) -> T {
         connected(|spi: &Spi| {
-            let plan = spi.prepare_once(&self.plan, || (self.sql.clone(), self.types.clone()));
+            let plan = self.prepare(spi);
             let values: Vec<_> = self.arguments.iter().map(|&argument| call.argument(argument)).collect();
             read(&spi.execute(plan, &values, true))
         })
+    }
+
+    /// Its plan, made now if this is the first time.
+    pub fn prepare(&self, spi: &Spi) -> &Plan {
+        spi.prepare_once(&self.plan, || (self.sql.clone(), self.types.clone()))
     }
 
     /// Runs it and expects one text: a cluster's name or a connection string.

@@ -4,25 +4,32 @@
 //! not know: clusters' configurations, connections, results.
 //!
 //! A compiled function is shared by all its running calls and never changed. When `pg_proc` or the row type that it
-//! returns has another version than it was made from, the next call makes a new one; calls that are running keep
-//! theirs.
+//! returns has another version than it was made from, or a type or schema has got another name, the next call makes a
+//! new one; calls that are running keep theirs.
 
 mod compile;
+mod element_query;
 mod local_query;
 mod remote_query;
+mod shape;
 
 pub use compile::compile;
+pub use element_query::ElementQuery;
 pub use local_query::LocalQuery;
 pub use remote_query::{RemoteColumn, RemoteQuery, Wrapped};
+pub use shape::{Returns, Shape};
 
-use crate::codec::{ColumnCodec, ParameterCodec};
+use crate::codec::ParameterCodec;
 use crate::error::{Error, Problem, Result};
 use crate::parser;
+use crate::pg::arrays::ElementType;
+use crate::pg::calls::Call;
 use crate::pg::catalog::{self, RowVersion};
+use crate::pg::inval;
 use crate::pg::memory::OwnedContext;
-use crate::pg::row_type::RowType;
 use pgrx::pg_sys::Oid;
-use std::cell::RefCell;
+use shape::Shapes;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::mem::ManuallyDrop;
 use std::rc::Rc;
@@ -36,44 +43,20 @@ pub struct Function {
     pub label: String,
     /// The arguments that a call passes.
     pub arguments: Vec<ParameterCodec>,
-    /// What it returns.
-    pub returns: Returns,
+    /// What comes back.
+    shapes: Shapes,
     /// Whether it returns a set of that.
     pub returns_set: bool,
     /// Where its query runs.
     pub destination: Destination,
-    /// Its query.
-    pub query: RemoteQuery,
+    /// The arguments that SPLIT cuts.
+    pub split: Vec<(usize, ElementType)>,
+    /// `schema.name`, quoted, as it was when this was compiled.
+    name: String,
+    /// The count of changes of types and schemas at which all names were found to be right.
+    names_checked: Cell<u64>,
     /// Where the codecs' functions keep their notes. Declared last, because it must be dropped last.
     _context: OwnedContext,
-}
-
-/// What a function returns, once or as a set.
-#[derive(Debug)]
-pub enum Returns {
-    /// One value, which may be void; the row type is for storing a set of them.
-    Scalar(ColumnCodec, RowType),
-    /// A row, one codec for each column that isn't dropped.
-    Row(RowCodec),
-}
-
-impl Returns {
-    /// The type of the rows that a set of these is stored as.
-    pub fn row_type(&self) -> &RowType {
-        match self {
-            Returns::Scalar(_, row_type) => row_type,
-            Returns::Row(row) => &row.row_type,
-        }
-    }
-}
-
-/// How a row is read.
-#[derive(Debug)]
-pub struct RowCodec {
-    /// Its type.
-    pub row_type: RowType,
-    /// By position; `None` where a column was dropped.
-    pub columns: Vec<Option<(String, ColumnCodec)>>,
 }
 
 /// Where a query runs.
@@ -107,16 +90,35 @@ pub enum RunOn {
     Argument(usize),
     /// Those that the values this query returns select.
     Query(LocalQuery),
+    /// Under SPLIT: for each element those that the values this query returns for it select.
+    Elements(ElementQuery),
 }
 
 impl Function {
+    /// The shape of the result of a call.
+    pub fn shape(&self, call: Call) -> Result<Rc<Shape>, Problem> {
+        match &self.shapes {
+            Shapes::Declared(shape) => Ok(shape.clone()),
+            Shapes::Dynamic(shapes) => shapes.of_call(call, &self.arguments),
+        }
+    }
+
     /// Whether the catalogs still say what this was made from.
-    fn is_current(&self, version: RowVersion) -> bool {
-        self.version == version
-            && match &self.returns {
-                Returns::Row(row) => row.row_type.is_current(),
-                Returns::Scalar(..) => true,
-            }
+    fn is_current(&self, oid: Oid, version: RowVersion) -> bool {
+        if self.version != version {
+            return false;
+        }
+        let changes = inval::type_changes();
+        let look_at_names = self.names_checked.get() != changes;
+        let names_are_right = !look_at_names
+            || (self.arguments.iter().all(ParameterCodec::is_current)
+                && catalog::qualified_procedure_name(oid).as_ref() == Some(&self.name));
+        let shape_is_right = match &self.shapes {
+            Shapes::Declared(shape) => shape.is_current(look_at_names),
+            Shapes::Dynamic(_) => true,
+        };
+        self.names_checked.set(changes);
+        names_are_right && shape_is_right
     }
 }
 
@@ -129,7 +131,7 @@ thread_local! {
 pub fn get(oid: Oid) -> Result<Rc<Function>> {
     let version = catalog::procedure_version(oid).ok_or(Problem::NoSuchFunction(oid.to_u32()))?;
     let cached = FUNCTIONS.with(|functions| functions.borrow().get(&oid).cloned());
-    if let Some(function) = cached.filter(|function| function.is_current(version)) {
+    if let Some(function) = cached.filter(|function| function.is_current(oid, version)) {
         return Ok(function);
     }
     let function = Rc::new(compile(oid)?);

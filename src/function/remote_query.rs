@@ -1,6 +1,6 @@
 //! The query that runs on the shards.
 
-use super::Returns;
+use super::shape::Returns;
 use crate::codec::ParameterCodec;
 use crate::error::Problem;
 use crate::parser::{self, Sql};
@@ -64,17 +64,41 @@ impl RemoteQuery {
     /// The query of a function that has this body.
     pub fn new(query: &parser::Query, own_name: &str, arguments: &[ParameterCodec], returns: &Returns) -> RemoteQuery {
         match query {
-            parser::Query::Default => RemoteQuery::call(own_name, arguments, returns),
-            parser::Query::Target(name) => RemoteQuery::call(name, arguments, returns),
+            parser::Query::Default => RemoteQuery::call(own_name, arguments, returns, ""),
+            parser::Query::Target(name) => RemoteQuery::call(name, arguments, returns, ""),
             parser::Query::Select(sql) => RemoteQuery::select(sql, arguments),
         }
     }
 
-    /// `select … from name($1::T1, …)`.
-    fn call(name: &str, arguments: &[ParameterCodec], returns: &Returns) -> RemoteQuery {
+    /// The query of a function that returns RECORD: the remote function has to be told the columns as well.
+    pub fn for_record(
+        query: &parser::Query,
+        own_name: &str,
+        arguments: &[ParameterCodec],
+        returns: &Returns,
+    ) -> RemoteQuery {
+        let name = match query {
+            parser::Query::Target(name) => name,
+            // A SELECT has been refused when the function was compiled.
+            parser::Query::Default | parser::Query::Select(_) => own_name,
+        };
+        let columns = match returns {
+            Returns::Row(row) => row
+                .columns
+                .iter()
+                .flatten()
+                .map(|(name, codec)| format!("{} {}", quote_identifier(name), codec.type_sql()))
+                .collect(),
+            Returns::Scalar(..) => Vec::new(),
+        };
+        RemoteQuery::call(name, arguments, returns, &format!(" as ({})", columns.join(", ")))
+    }
+
+    /// `select … from name($1::T1, …)`, and what follows that.
+    fn call(name: &str, arguments: &[ParameterCodec], returns: &Returns, tail: &str) -> RemoteQuery {
         let parameters: Vec<_> =
             arguments.iter().enumerate().map(|(i, argument)| format!("${}::{}", i + 1, argument.type_sql())).collect();
-        let call = format!("{name}({})", parameters.join(","));
+        let call = format!("{name}({}){tail}", parameters.join(","));
         let text = match returns {
             Returns::Scalar(codec, _) => format!("select r{} from {call} r", codec.cast()),
             Returns::Row(row) => {

@@ -20,6 +20,11 @@ impl Call {
         unsafe { &*self.0 }
     }
 
+    /// For the backend's functions that want it.
+    pub(super) fn info_ptr(&self) -> pg_sys::FunctionCallInfo {
+        self.0
+    }
+
     /// The function that is called.
     pub fn function(&self) -> Oid {
         // SAFETY: fmgr sets flinfo for every call of a language's handler.

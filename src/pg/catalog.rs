@@ -1,6 +1,6 @@
 //! Rows of `pg_proc`: what a function is, and whether it is still the one that was compiled.
 
-use super::encoding;
+use super::{encoding, type_io};
 use pgrx::pg_sys::{self, Oid};
 use std::ffi::{c_char, c_int};
 
@@ -27,10 +27,6 @@ pub struct ProcedureArgument {
 pub struct Procedure {
     /// Version of the row.
     pub version: RowVersion,
-    /// OID of its schema.
-    pub namespace: Oid,
-    /// Its name, not quoted.
-    pub name: String,
     /// Whether it is declared VOLATILE.
     pub is_volatile: bool,
     /// Whether it has a VARIADIC argument.
@@ -81,6 +77,17 @@ pub fn procedure_version(function: Oid) -> Option<RowVersion> {
     ProcTuple::find(function).map(|tuple| tuple.version())
 }
 
+/// A function's name as SQL wants it, with the schema's. `None` if there is no such function.
+pub fn qualified_procedure_name(function: Oid) -> Option<String> {
+    let tuple = ProcTuple::find(function)?;
+    // SAFETY: the fixed part of a pg_proc row is always there, and a Name is NUL-terminated.
+    let (namespace, name) = unsafe {
+        let row = &*pg_sys::GETSTRUCT(tuple.0).cast::<pg_sys::FormData_pg_proc>();
+        (row.pronamespace, encoding::from_server_cstr(row.proname.data.as_ptr()))
+    };
+    type_io::qualified_name(namespace, &name)
+}
+
 /// Reads a function's row. `None` if there is no such function.
 pub fn procedure(function: Oid) -> Option<Procedure> {
     let tuple = ProcTuple::find(function)?;
@@ -88,9 +95,6 @@ pub fn procedure(function: Oid) -> Option<Procedure> {
     let row = unsafe { &*pg_sys::GETSTRUCT(tuple.0).cast::<pg_sys::FormData_pg_proc>() };
     Some(Procedure {
         version: tuple.version(),
-        namespace: row.pronamespace,
-        // SAFETY: a Name is NUL-terminated.
-        name: unsafe { encoding::from_server_cstr(row.proname.data.as_ptr()) },
         is_volatile: row.provolatile == pg_sys::PROVOLATILE_VOLATILE as c_char,
         is_variadic: row.provariadic != pg_sys::InvalidOid,
         returns_set: row.proretset,
@@ -154,19 +158,5 @@ pub fn text_function_exists(schema: &str, name: &str) -> bool {
                 pg_sys::Datum::from(namespace),
                 pg_sys::Datum::null(),
             ) != pg_sys::InvalidOid
-    }
-}
-
-/// Whether a foreign server of this name exists on the foreign-data wrapper `plproxy`, which makes it a cluster.
-pub fn cluster_server_exists(name: &str) -> bool {
-    let name = encoding::to_server_cstring(name);
-    // SAFETY: NUL-terminated text; both look-ups return palloc'd structs, the first NULL if there is no such server.
-    unsafe {
-        let server = pg_sys::GetForeignServerByName(name.as_ptr().cast(), true);
-        if server.is_null() {
-            return false;
-        }
-        let wrapper = pg_sys::GetForeignDataWrapper((*server).fdwid);
-        std::ffi::CStr::from_ptr((*wrapper).fdwname) == c"plproxy"
     }
 }

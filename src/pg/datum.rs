@@ -15,6 +15,21 @@ pub fn integer(type_oid: Oid, value: Datum) -> Option<i64> {
 
 const _: () = assert!(size_of::<Datum>() == 8, "int8 must be passed by value");
 
+/// The bytes of a `text` or `bytea` value; text is in the server's encoding.
+pub fn varlena_bytes(value: Datum) -> Vec<u8> {
+    // SAFETY: the caller's Datum is of such a type; a packed detoasted value has its length in its header.
+    unsafe {
+        let value = pg_sys::pg_detoast_datum_packed(value.cast_mut_ptr());
+        pgrx::varlena_to_byte_slice(value).to_vec()
+    }
+}
+
+/// The sixteen bytes of a `uuid`.
+pub fn uuid_bytes(value: Datum) -> [u8; 16] {
+    // SAFETY: the caller's Datum is a uuid, which is passed by reference.
+    unsafe { *value.cast_mut_ptr::<[u8; 16]>() }
+}
+
 /// A text value as a Datum in the current memory context.
 pub fn text(value: &str) -> Datum {
     let bytes = super::encoding::to_server(value);

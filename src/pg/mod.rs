@@ -12,6 +12,7 @@
 //! * Text is UTF-8 on the Rust side and in the server's encoding on the other; [`encoding`] is the only crossing.
 #![allow(unsafe_code)]
 
+pub mod arrays;
 pub mod build;
 pub mod calls;
 pub mod catalog;
@@ -19,8 +20,10 @@ pub mod datum;
 pub mod elog;
 pub mod encoding;
 pub mod external_fd;
+pub mod foreign;
 pub mod guc;
 pub mod interrupts;
+pub mod inval;
 pub mod memory;
 pub mod options;
 pub mod roles;

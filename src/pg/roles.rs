@@ -1,16 +1,22 @@
 //! Roles (`miscadmin.h`).
 
 use super::encoding;
-use pgrx::pg_sys;
+use pgrx::pg_sys::{self, Oid};
 
-/// Name of the role whose privileges are in force: changed by SET ROLE and SECURITY DEFINER.
-pub fn current_user() -> String {
-    // SAFETY: both raise an ERROR if there is no such role; the name is palloc'd.
-    unsafe { encoding::from_server_cstr(pg_sys::GetUserNameFromId(pg_sys::GetUserId(), false)) }
+/// The role whose privileges are in force: changed by SET ROLE and SECURITY DEFINER.
+pub fn current_user() -> Oid {
+    // SAFETY: reads a variable of the backend.
+    unsafe { pg_sys::GetUserId() }
 }
 
-/// Name of the role that the session is for: changed by SET SESSION AUTHORIZATION only.
-pub fn session_user() -> String {
+/// The role that the session is for: changed by SET SESSION AUTHORIZATION only.
+pub fn session_user() -> Oid {
     // SAFETY: as above.
-    unsafe { encoding::from_server_cstr(pg_sys::GetUserNameFromId(pg_sys::GetSessionUserId(), false)) }
+    unsafe { pg_sys::GetSessionUserId() }
+}
+
+/// A role's name. Raises an ERROR if it doesn't exist any more.
+pub fn name(role: Oid) -> String {
+    // SAFETY: the name is palloc'd.
+    unsafe { encoding::from_server_cstr(pg_sys::GetUserNameFromId(role, false)) }
 }

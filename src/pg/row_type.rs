@@ -1,5 +1,6 @@
 //! What a function returns (`funcapi.h`) and the row types behind it (`tupdesc.h`).
 
+use super::calls::Call;
 use super::encoding;
 use super::memory::OwnedContext;
 use pgrx::pg_sys::{self, Oid};
@@ -33,6 +34,17 @@ pub fn result_shape(function: Oid, context: &OwnedContext) -> ResultShape {
         pg_sys::TypeFuncClass::TYPEFUNC_RECORD => ResultShape::Record,
         _ => ResultShape::Unsupported(type_oid),
     }
+}
+
+/// The row that the calling query expects of a function that returns RECORD (`AS t(a int, b text)`); `None` if it says
+/// nothing. Descriptors are kept in `context`.
+pub fn expected_row(call: Call, context: &OwnedContext) -> Option<RowType> {
+    let mut type_oid = pg_sys::InvalidOid;
+    let mut descriptor = std::ptr::null_mut();
+    // SAFETY: looks only at the call's own description; a descriptor is allocated in the current context.
+    let class = context
+        .enter(|| unsafe { pg_sys::get_call_result_type(call.info_ptr(), &raw mut type_oid, &raw mut descriptor) });
+    (class == pg_sys::TypeFuncClass::TYPEFUNC_COMPOSITE).then(|| RowType::new(descriptor, type_oid, None))
 }
 
 /// A column of a row type.
@@ -81,6 +93,12 @@ impl RowType {
     /// Whether the type is still what it was when this was made: `ALTER TYPE` and `ALTER TABLE` change it.
     pub fn is_current(&self) -> bool {
         self.named.is_none_or(|(type_oid, version)| row_type_version(type_oid) == version)
+    }
+
+    /// Whether another one has the same columns.
+    pub fn is_same(&self, other: &RowType) -> bool {
+        // SAFETY: both descriptors live as long as their owners.
+        unsafe { pg_sys::equalTupleDescs(self.descriptor, other.descriptor) }
     }
 
     /// For tuplestores and slots.

@@ -23,6 +23,7 @@ pub use cancel::Cancelling;
 pub use connection::{Connection, Incoming};
 pub use opening::Opening;
 
+use crate::conninfo::Secret;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::mem::ManuallyDrop;
@@ -37,6 +38,30 @@ pub struct Key {
     pub connstr: Rc<str>,
     /// The role that the connection is for.
     pub role: Rc<str>,
+    /// Its user mapping, where there is one.
+    pub login: Option<Rc<Login>>,
+}
+
+/// The user and password of a user mapping.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Login {
+    user: Option<String>,
+    password: Option<Secret>,
+}
+
+impl Login {
+    /// From the options of a user mapping.
+    pub fn from_options(options: Vec<(String, String)>) -> Login {
+        let mut login = Login::default();
+        for (name, value) in options {
+            match name.to_ascii_lowercase().as_str() {
+                "user" => login.user = Some(value),
+                "password" => login.password = Some(Secret::new(value)),
+                _ => {}
+            }
+        }
+        login
+    }
 }
 
 /// Boxed, because connections are large, and move in and out at every call.
@@ -99,8 +124,12 @@ pub fn checkout(key: &Key, lifetime: Option<Duration>) -> Option<Checkout> {
     }
 }
 
-/// Closes the idle connections whose connection string isn't wanted any more.
-pub fn retain(wanted: impl Fn(&str) -> bool) {
-    let unwanted: Vec<_> = IDLE.with(|idle| idle.borrow_mut().extract_if(|key, _| !wanted(&key.connstr)).collect());
+/// Closes the idle connections that aren't wanted any more.
+pub fn retain(wanted: impl Fn(&Key) -> bool) {
+    let keys: Vec<_> = IDLE.with(|idle| idle.borrow().keys().filter(|key| !wanted(key)).cloned().collect());
+    let unwanted: Vec<_> = IDLE.with(|idle| {
+        let mut idle = idle.borrow_mut();
+        keys.iter().filter_map(|key| idle.remove(key)).collect()
+    });
     drop(unwanted);
 }

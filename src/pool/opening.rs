@@ -45,7 +45,7 @@ impl Opening {
     /// Begins to connect. `timeout` is for the whole attempt, whatever hosts and addresses there are; without one, the
     /// connection string's own counts.
     pub fn new(key: Key, timeout: Option<Duration>) -> Result<Opening, Problem> {
-        let settings = Settings::parse(&key.connstr)?.with_default("user", key.role.as_ref())?;
+        let settings = settings(&key)?;
         let environment = ProcessEnvironment { os_user: None };
         let defaults =
             Defaults { socket_dir: build::socket_dir(), sysconf_dir: build::sysconf_dir(), port: build::port() };
@@ -94,6 +94,21 @@ impl Opening {
     pub fn deadline(&self) -> Option<Instant> {
         self.deadline
     }
+}
+
+/// What the connection string says, with user and password of the user mapping where it says nothing, and the role as
+/// the last resort.
+fn settings(key: &Key) -> Result<Settings, Problem> {
+    let mut settings = Settings::parse(&key.connstr)?;
+    if let Some(login) = &key.login {
+        if let Some(user) = &login.user {
+            settings = settings.with_default("user", user)?;
+        }
+        if let Some(password) = &login.password {
+            settings = settings.with_default("password", password.reveal())?;
+        }
+    }
+    Ok(settings.with_default("user", key.role.as_ref())?)
 }
 
 /// Tries the hosts in their order, and each host's addresses in theirs. The reasons of all failures make up the error.

@@ -1,0 +1,120 @@
+//! Clusters that are foreign servers (SQL/MED): `CREATE SERVER … FOREIGN DATA WRAPPER plproxy OPTIONS (p0 '…', …)`.
+//!
+//! What is read from the catalogs is kept until PostgreSQL says that a server, the wrapper or a user mapping has changed.
+//! Only the right to use a server is checked on every call, because the next call may be another role's.
+
+use super::fdw_options::partition_number;
+use super::{Access, Cluster, ClusterOptions, retire};
+use crate::error::Problem;
+use crate::pg::foreign::{self, ForeignServer};
+use crate::pg::inval;
+use crate::pool::{self, Login};
+use pgrx::pg_sys::Oid;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::mem::ManuallyDrop;
+use std::rc::Rc;
+
+const WRAPPER: &str = "plproxy";
+
+/// What is known of a name.
+#[derive(Clone)]
+struct Entry {
+    /// The count of changes when it was looked up.
+    changes: u64,
+    /// `None` if there is no server of this name.
+    server: Option<Server>,
+}
+
+#[derive(Clone)]
+struct Server {
+    oid: Oid,
+    cluster: Rc<Cluster>,
+}
+
+thread_local! {
+    // Never dropped, like everything that lives as long as the backend.
+    static SERVERS: ManuallyDrop<RefCell<HashMap<String, Entry>>> = ManuallyDrop::default();
+    static LOGINS: ManuallyDrop<RefCell<HashMap<(Oid, Oid), (u64, Rc<Login>)>>> = ManuallyDrop::default();
+}
+
+/// Access to the server of this name; `None` if there is none. Raises an ERROR if the role has no USAGE or no user
+/// mapping.
+pub fn access(name: &str) -> Result<Option<Access>, Problem> {
+    let Some(server) = server(name)? else {
+        return Ok(None);
+    };
+    let role = server.cluster.role();
+    foreign::require_usage(server.oid, name, role);
+    let login = login(&server, role);
+    Ok(Some(Access::new(server.cluster, Some(login))))
+}
+
+/// Whether a cached server has this connection string.
+pub fn uses(connstr: &str) -> bool {
+    SERVERS.with(|servers| {
+        let servers = servers.borrow();
+        let mut clusters = servers.values().filter_map(|entry| Some(&entry.server.as_ref()?.cluster));
+        clusters.any(|cluster| cluster.connstrs.iter().any(|own| **own == *connstr))
+    })
+}
+
+/// The server, read again if anything has changed.
+fn server(name: &str) -> Result<Option<Server>, Problem> {
+    let changes = inval::server_changes();
+    let cached = SERVERS.with(|servers| servers.borrow().get(name).cloned());
+    if let Some(entry) = cached.filter(|entry| entry.changes == changes) {
+        return Ok(entry.server);
+    }
+    let server = match foreign::server(name, WRAPPER) {
+        Some(found) => Some(Server { oid: found.oid, cluster: Rc::new(cluster(found)?) }),
+        None => None,
+    };
+    let entry = Entry { changes, server: server.clone() };
+    let old = SERVERS.with(|servers| servers.borrow_mut().insert(name.to_owned(), entry));
+    if let Some(Server { cluster, .. }) = old.and_then(|entry| entry.server) {
+        retire(&cluster);
+    }
+    Ok(server)
+}
+
+/// A server's options as a cluster; those of the wrapper are the defaults.
+fn cluster(server: ForeignServer) -> Result<Cluster, Problem> {
+    let mut partitions = Vec::new();
+    let mut options = server.wrapper_options;
+    for (name, value) in server.options {
+        match partition_number(&name) {
+            Some(number) => partitions.push((number, value)),
+            None => options.push((name, value)),
+        }
+    }
+    partitions.sort();
+    // The validator has seen to it; but it may have been another one when the server was created.
+    if !partitions.iter().map(|&(number, _)| number).eq(0..partitions.len() as u32) {
+        return Err(Problem::ServerPartitions);
+    }
+    let connstrs = partitions.into_iter().map(|(_, connstr)| connstr).collect();
+    Cluster::new(ClusterOptions::from_pairs(options)?, connstrs).ok_or(Problem::ServerPartitions)
+}
+
+/// What the role's user mapping says. When it has changed, idle connections that were made with the old one are closed.
+fn login(server: &Server, role: Oid) -> Rc<Login> {
+    let changes = inval::server_changes();
+    let place = (server.oid, role);
+    let cached = LOGINS.with(|logins| logins.borrow().get(&place).cloned());
+    if let Some((seen, login)) = &cached
+        && *seen == changes
+    {
+        return login.clone();
+    }
+    let login = Rc::new(Login::from_options(foreign::user_mapping(server.oid, role)));
+    LOGINS.with(|logins| logins.borrow_mut().insert(place, (changes, login.clone())));
+    if let Some((_, old)) = cached
+        && old != login
+    {
+        let cluster = &server.cluster;
+        let is_of_cluster = |connstr: &str| cluster.connstrs.iter().any(|own| **own == *connstr);
+        pool::retain(|key| key.login.as_ref() != Some(&old) || !is_of_cluster(&key.connstr));
+    }
+    login
+}

@@ -1,0 +1,65 @@
+//! RUN ON under SPLIT: one query that evaluates the hash function for all elements.
+
+use super::LocalQuery;
+use crate::parser::Sql;
+use crate::pg::calls::Call;
+use crate::pg::spi::{Plan, Rows, Spi, connected};
+use pgrx::pg_sys::{self, Datum, Oid};
+use std::cell::OnceCell;
+use std::fmt::Write as _;
+
+/// A query whose rows are the number of an element, counted from 1, and a hash value for it.
+#[derive(Debug)]
+pub struct ElementQuery {
+    sql: String,
+    /// For `$2`, `$3`, … the index of the function's argument; `$1` is the number of elements.
+    arguments: Vec<usize>,
+    types: Vec<Oid>,
+    plan: OnceCell<Plan>,
+    /// The same for a single element. It is only prepared, first: what is wrong with the call is to be said of the text
+    /// that the user wrote, not of the one that is made of it here.
+    single: LocalQuery,
+}
+
+impl ElementQuery {
+    /// For a call that refers to the arguments `split`, which are arrays, by their elements. `types` are those of the
+    /// function's arguments, `element_types` the same with the elements' types in place of the arrays'.
+    pub fn new(call: &Sql, split: &[usize], types: &[Oid], element_types: &[Oid]) -> ElementQuery {
+        let arguments = call.arguments();
+        let number = |argument| 2 + arguments.iter().position(|&other| other == argument).unwrap_or_default();
+        let is_split = |argument: &usize| split.contains(argument);
+        let text = call.render(|out, _, argument| {
+            let _ = match is_split(&argument) {
+                true => write!(out, "s.a{argument}"),
+                false => write!(out, "${}", number(argument)),
+            };
+        });
+        let mut series = "generate_series(1, $1) n".to_owned();
+        for &argument in arguments.iter().filter(|argument| is_split(argument)) {
+            let _ = write!(series, ", unnest(${}) a{argument}", number(argument));
+        }
+        let sql = match arguments.iter().any(|argument| is_split(argument)) {
+            // Set-returning functions in a select list advance in step, and a composite element stays one column.
+            true => format!("select s.n, h.* from (select {series}) s cross join lateral (select * from {text}) h"),
+            // In FROM, a call that refers to no element would be evaluated only once.
+            false => format!("select s.n, {text} from (select {series}) s"),
+        };
+        let mut parameter_types = vec![pg_sys::INT4OID];
+        parameter_types.extend(arguments.iter().map(|&argument| types[argument]));
+        let single = LocalQuery::of_call("select * from ", call, element_types);
+        ElementQuery { sql, arguments, types: parameter_types, plan: OnceCell::new(), single }
+    }
+
+    /// Runs it for a call whose arrays have this many elements, and hands the result on. What it raises passes.
+    pub fn run<T>(&self, call: Call, length: usize, read: impl FnOnce(&Rows<'_>) -> T) -> T {
+        connected(|spi: &Spi| {
+            if self.plan.get().is_none() {
+                self.single.prepare(spi);
+            }
+            let plan = spi.prepare_once(&self.plan, || (self.sql.clone(), self.types.clone()));
+            let arguments = self.arguments.iter().map(|&argument| call.argument(argument));
+            let values: Vec<_> = std::iter::once(Some(Datum::from(length as i32))).chain(arguments).collect();
+            read(&spi.execute(plan, &values, true))
+        })
+    }
+}
