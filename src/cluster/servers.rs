@@ -32,10 +32,13 @@ struct Server {
     cluster: Rc<Cluster>,
 }
 
+/// By server and role: the count of changes when the mapping was read, and what it said.
+type Logins = HashMap<(Oid, Oid), (u64, Rc<Login>)>;
+
 thread_local! {
     // Never dropped, like everything that lives as long as the backend.
     static SERVERS: ManuallyDrop<RefCell<HashMap<String, Entry>>> = ManuallyDrop::default();
-    static LOGINS: ManuallyDrop<RefCell<HashMap<(Oid, Oid), (u64, Rc<Login>)>>> = ManuallyDrop::default();
+    static LOGINS: ManuallyDrop<RefCell<Logins>> = ManuallyDrop::default();
 }
 
 /// Access to the server of this name; `None` if there is none. Raises an ERROR if the role has no USAGE or no user

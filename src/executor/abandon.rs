@@ -37,12 +37,17 @@ pub fn cancel(queries: &mut [ShardQuery]) {
     let endings: Vec<_> = queries
         .iter_mut()
         .filter(|query| !query.is_finished())
-        .map(|query| Ending { request: Request::UnderWay(query.connection.cancel()), query, ended: false })
+        .map(|query| Ending {
+            request: Request::UnderWay(query.connection.cancel()),
+            query,
+            ended: false,
+            changed: false,
+        })
         .collect();
     if endings.is_empty() {
         return;
     }
-    let mut work = Endings { endings, deadline: Instant::now() + PATIENCE, changed: false };
+    let mut work = Endings { endings, deadline: Instant::now() + PATIENCE };
     let _held = interrupts::hold();
     let Ok(()) = reactor::run(&mut work, &mut None, WAIT_EXTENSION, Interrupts::Hold);
     for ending in work.endings {
@@ -87,6 +92,8 @@ struct Ending<'f> {
     request: Request,
     /// Whether the answer has ended.
     ended: bool,
+    /// Whether its sockets are others than at the last wait.
+    changed: bool,
 }
 
 enum Request {
@@ -101,15 +108,18 @@ impl Ending<'_> {
         self.ended && matches!(self.request, Request::Made { .. })
     }
 
-    /// Goes on without waiting. Returns whether its sockets are others now.
-    fn advance(&mut self) -> bool {
-        // The request first: an answer may have no end without it.
-        let changed = self.advance_request();
-        if self.ended || self.query.poll_discarding().is_pending() {
-            return changed;
+    /// Goes on without waiting. The request first: an answer may have no end without it.
+    fn advance(&mut self) -> Progress {
+        self.changed |= self.advance_request();
+        if self.ended {
+            return Progress::Waiting;
         }
-        self.ended = true;
-        true
+        let progress = self.query.discard();
+        if progress == Progress::Done {
+            self.ended = true;
+            self.changed = true;
+        }
+        progress
     }
 
     fn advance_request(&mut self) -> bool {
@@ -151,19 +161,22 @@ impl Ending<'_> {
 struct Endings<'f> {
     endings: Vec<Ending<'f>>,
     deadline: Instant,
-    /// Whether the sockets are others than at the last wait.
-    changed: bool,
 }
 
 impl Work for Endings<'_> {
     type Error = Infallible;
 
     fn poll(&mut self) -> Result<Progress, Infallible> {
+        let mut busy = false;
         for ending in &mut self.endings {
-            self.changed |= ending.advance();
+            busy |= ending.advance() == Progress::Busy;
         }
         let over = self.endings.iter().all(Ending::is_over) || self.deadline <= Instant::now();
-        Ok(if over { Progress::Done } else { Progress::Waiting })
+        Ok(match over {
+            true => Progress::Done,
+            false if busy => Progress::Busy,
+            false => Progress::Waiting,
+        })
     }
 
     fn sockets(&self) -> Vec<Socket> {
@@ -171,7 +184,11 @@ impl Work for Endings<'_> {
     }
 
     fn sockets_changed(&mut self) -> bool {
-        std::mem::take(&mut self.changed)
+        let mut changed = false;
+        for ending in &mut self.endings {
+            changed |= std::mem::take(&mut ending.changed);
+        }
+        changed
     }
 
     fn deadline(&self) -> Option<Instant> {

@@ -3,7 +3,7 @@
 use super::abandon;
 use super::rows::Output;
 use crate::codec::Parameter;
-use crate::error::Problem;
+use crate::error::{Problem, RemoteError};
 use crate::function::Wrapped;
 use crate::pool::{Checkout, Incoming};
 use crate::reactor::{Progress, Socket, Watch, Work};
@@ -90,25 +90,26 @@ impl ShardQuery {
         }
     }
 
-    /// Goes on passing over the answer without looking at it. `Ready` when it has ended and the connection is known to
-    /// be good, or known to be lost.
-    pub fn poll_discarding(&mut self) -> Poll<()> {
-        loop {
+    /// Goes on passing over the answer without looking at it, but no more than a batch. `Done` when it has ended and the
+    /// connection is known to be good, or known to be lost.
+    pub fn discard(&mut self) -> Progress {
+        for _ in 0..BATCH {
             match self.poll() {
-                Poll::Pending => return Poll::Pending,
+                Poll::Pending => return Progress::Waiting,
                 Poll::Ready(Event::Row(_) | Event::Incoming(Incoming::Notice(_))) => {}
-                Poll::Ready(Event::Incoming(Incoming::Lost(_))) => return Poll::Ready(()),
+                Poll::Ready(Event::Incoming(Incoming::Lost(_))) => return Progress::Done,
                 Poll::Ready(Event::Failed(error)) => {
                     self.connection.failed(&error);
                     self.state = State::Finished;
-                    return Poll::Ready(());
+                    return Progress::Done;
                 }
                 Poll::Ready(Event::Finished) => {
                     self.connection.in_doubt = false;
-                    return Poll::Ready(());
+                    return Progress::Done;
                 }
             }
         }
+        Progress::Busy
     }
 
     /// The shard's answer is complete as far as anybody cares: it was an error.
@@ -171,7 +172,7 @@ impl<'e, 'f> Dispatch<'e, 'f> {
                 Poll::Pending => return Ok(Progress::Waiting),
                 Poll::Ready(Event::Row(row)) => self.output.row(number, &row),
                 Poll::Ready(Event::Incoming(Incoming::Notice(notice))) => {
-                    crate::report::remote_notice(self.label, &notice);
+                    crate::report::remote_notice(self.label, &self.on_users_text(notice));
                 }
                 Poll::Ready(Event::Incoming(Incoming::Lost(problem))) => {
                     query.end();
@@ -180,7 +181,10 @@ impl<'e, 'f> Dispatch<'e, 'f> {
                 Poll::Ready(Event::Failed(error)) => {
                     let problem = query.connection.failed(&error);
                     query.end();
-                    return Err(self.on_users_text(problem));
+                    return Err(match problem {
+                        Problem::Remote(error) => Problem::Remote(Box::new(self.on_users_text(*error))),
+                        other => other,
+                    });
                 }
                 Poll::Ready(Event::Finished) => {
                     query.connection.in_doubt = false;
@@ -192,15 +196,10 @@ impl<'e, 'f> Dispatch<'e, 'f> {
         Ok(Progress::Busy)
     }
 
-    /// Counts a remote error's position on the text that the user wrote.
-    fn on_users_text(&self, problem: Problem) -> Problem {
-        match problem {
-            Problem::Remote(mut error) => {
-                error.position = error.position.and_then(|position| position.checked_sub(self.query.lead));
-                Problem::Remote(error)
-            }
-            other => other,
-        }
+    /// Counts the position in an error or a notice on the text that the user wrote.
+    fn on_users_text(&self, mut error: RemoteError) -> RemoteError {
+        error.position = error.position.and_then(|position| position.checked_sub(self.query.lead));
+        error
     }
 }
 

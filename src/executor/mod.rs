@@ -142,6 +142,9 @@ impl Execution<'_> {
         // An ERROR that unwinds out of here (an interrupt, an input function's) is held until the shards have been told.
         let outcome =
             interrupts::catch(|| reactor::run(&mut dispatch, &mut watch, waitevent::WAIT_EXTENSION, Interrupts::Serve));
+        if !matches!(outcome, Ok(Ok(()))) {
+            self.shape.query.forget();
+        }
         match outcome {
             Ok(Ok(())) => {
                 dispatch.keep_watch(watch);

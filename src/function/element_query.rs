@@ -38,7 +38,7 @@ impl ElementQuery {
         for &argument in arguments.iter().filter(|argument| is_split(argument)) {
             let _ = write!(series, ", unnest(${}) a{argument}", number(argument));
         }
-        let sql = match arguments.iter().any(|argument| is_split(argument)) {
+        let sql = match arguments.iter().any(is_split) {
             // Set-returning functions in a select list advance in step, and a composite element stays one column.
             true => format!("select s.n, h.* from (select {series}) s cross join lateral (select * from {text}) h"),
             // In FROM, a call that refers to no element would be evaluated only once.

@@ -5,7 +5,7 @@ use crate::codec::ParameterCodec;
 use crate::error::Problem;
 use crate::parser::{self, Sql};
 use crate::pg::type_io::quote_identifier;
-use std::cell::OnceCell;
+use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ enum Form {
     Call(Arc<str>),
     /// The user's query. What its columns are only a shard can tell; once one has, the query is wrapped in one that
     /// asks for them as we read them.
-    Select { text: Arc<str>, wrapped: OnceCell<Wrapped> },
+    Select { text: Arc<str>, wrapped: RefCell<Option<Wrapped>> },
 }
 
 /// A query ready to be sent.
@@ -119,14 +119,24 @@ impl RemoteQuery {
         let text = sql.render(|out, number, argument| {
             let _ = write!(out, "${number}::{}", arguments[argument].type_sql());
         });
-        RemoteQuery { parameters: sql.arguments(), form: Form::Select { text: text.into(), wrapped: OnceCell::new() } }
+        RemoteQuery {
+            parameters: sql.arguments(),
+            form: Form::Select { text: text.into(), wrapped: RefCell::new(None) },
+        }
     }
 
     /// The query as it can be sent. `Err` with the user's text if a shard has to be asked first what its columns are.
     pub fn ready(&self) -> Result<Wrapped, Arc<str>> {
         match &self.form {
             Form::Call(text) => Ok(Wrapped { text: text.clone(), lead: 0 }),
-            Form::Select { text, wrapped } => wrapped.get().cloned().ok_or_else(|| text.clone()),
+            Form::Select { text, wrapped } => wrapped.borrow().clone().ok_or_else(|| text.clone()),
+        }
+    }
+
+    /// Forgets what the columns of the user's query were: a call failed, perhaps because they are others now.
+    pub fn forget(&self) {
+        if let Form::Select { wrapped, .. } = &self.form {
+            wrapped.replace(None);
         }
     }
 
@@ -143,7 +153,7 @@ impl RemoteQuery {
         };
         let whole = format!("{head}{text}\n) {tail}");
         let lead = u32::try_from(head.chars().count()).unwrap_or(u32::MAX);
-        let _ = wrapped.set(Wrapped { text: whole.into(), lead });
+        wrapped.replace(Some(Wrapped { text: whole.into(), lead }));
         Ok(())
     }
 }

@@ -38,7 +38,7 @@ pub fn require_usage(server: Oid, server_name: &str, role: Oid) {
     // SAFETY: syscache look-ups; aclcheck_error raises an ERROR unless it is told that all is well.
     unsafe {
         #[cfg(any(feature = "pg14", feature = "pg15"))]
-        let result = pg_sys::pg_foreign_server_aclcheck(server, role, pg_sys::ACL_USAGE.into());
+        let result = pg_sys::pg_foreign_server_aclcheck(server, role, pg_sys::ACL_USAGE);
         #[cfg(not(any(feature = "pg14", feature = "pg15")))]
         let result = pg_sys::object_aclcheck(pg_sys::ForeignServerRelationId, server, role, pg_sys::ACL_USAGE.into());
         if result != pg_sys::AclResult::ACLCHECK_OK {

@@ -100,7 +100,7 @@ from unnest(array['pg_foreign_server', 'pg_foreign_data_wrapper', 'pg_user_mappi
      (values ('{}'::text[]), ('{p0=a}'), ('{p0=}'), ('{p0}'), ('{user}'), ('{""}'), ('{=}'), ('{null}'), ('{p0=a,null}'), ('{{p0=a,p1=b}}')) o (options);
 select try_validator(null, 'pg_foreign_server'), try_validator('{}', null);
 
--- what isn't there yet: a server is a cluster
+-- a server is a cluster, for those who have a user mapping
 create server "fdw cluster" foreign data wrapper plproxy options (p0 'a');
 create function fdw_cluster() returns int language plproxy as $$ cluster 'fdw cluster'; select 1; $$;
 \set VERBOSITY terse

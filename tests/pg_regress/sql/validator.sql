@@ -55,12 +55,6 @@ create function dynamic() returns setof record language plproxy as 'cluster ''sh
 create function dynamic() returns record language plproxy as 'connect ''x''; select 1, 2;';
 create function dynamic() returns setof record language plproxy as 'cluster ''shards''; run on all;';
 create function dynamic(int) returns record language plproxy as 'cluster ''shards'';';
--- they can't be called yet
-select * from dynamic() as (a int);
-select * from dynamic(1) as (a int, b text);
-\set VERBOSITY sqlstate
-select * from dynamic() as (a int);
-\set VERBOSITY terse
 
 -- nothing that the body uses need exist
 create function free(a text) returns text language plproxy as
