@@ -77,8 +77,6 @@ pub enum Problem {
     SelectInDynamicRecord,
     #[error(transparent)]
     Body(#[from] ParseError),
-    #[error("{0} not supported yet")]
-    NotYet(&'static str),
     #[error("cache lookup failed for function {0}")]
     NoSuchFunction(u32),
     #[error("cache lookup failed for type {0}")]
@@ -225,7 +223,7 @@ impl Problem {
             Body(_) | OptionWithoutValue(_) | ServerOption(_) | ServerOptionValue { .. } | MappingOption => b"42601",
             PartitionNumbers { .. } | DuplicatePartition(_) | MissingPartition(_) | ServerPartitionCount(_) => b"42601",
             NotVolatile | RunOnAllNeedsSet | SelectInDynamicRecord => b"42P13",
-            Variadic | Trigger | WrongContext | SetNotAccepted | PseudoType { .. } | NotYet(_) => b"0A000",
+            Variadic | Trigger | WrongContext | SetNotAccepted | PseudoType { .. } => b"0A000",
             OptionsNull => b"22004",
             ClusterNotFound(_) => b"42704",
             RowCount(0) => b"P0002",

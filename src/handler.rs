@@ -125,7 +125,7 @@ fn route(call: Call) -> Result<Datum> {
     let endpoint = Settings::parse(&connstr).map_err(Problem::from)?.to_string();
     let scratch = OwnedContext::for_scratch(c"plproxy route");
     let ResultShape::Row(row_type) = result_shape(call.function(), &scratch) else {
-        return Err(Problem::NotYet("this result type is").into());
+        return Err(Problem::WrongContext.into());
     };
     Ok(row_type.form(&mut [Datum::from(partition as i32), datum::text(&endpoint)], &mut [false, false]))
 }
