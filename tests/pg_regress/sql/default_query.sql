@@ -49,7 +49,7 @@ select from on_shards($x$
         language sql as 'select default_query.received() || E''\n'' || concat_ws(''|'', $1, $2, $3, $4, $5, $6, $7, $8)';
     create function default_query.number_types(int2, int4, int8, float4, float8, numeric(10, 2), oid, money) returns text
         language sql as 'select default_query.received()';
-    create function default_query.other_types(boolean, date, time, timetz, timestamp, timestamptz(0), interval, bytea, json, jsonb, uuid, xml, inet) returns text
+    create function default_query.other_types(boolean, date, time, timetz, timestamp, timestamptz(0), interval, bytea, jsonb, uuid, xml, inet) returns text
         language sql as 'select default_query.received()';
     create function default_query.array_types(int[], text[][], "char"[], char(3)[], bit[], default_query.word[], default_query.pair[]) returns text
         language sql as 'select default_query.received()';
@@ -65,8 +65,8 @@ create function char_types("char", char, char(5), varchar(3), bit, bit(3), bit v
 select char_types('ab', 'abc', 'a ', 'abcd', b'1', b'101', b'1010', 'name');
 create function number_types(int2, int4, int8, float4, float8, numeric(10, 2), oid, money) returns text language plproxy as $$ cluster 'shards'; run on 0; $$;
 select number_types(1::int2, 1, 1, 1, 1, 1, 1, 1::money);
-create function other_types(boolean, date, time, timetz, timestamp, timestamptz(0), interval, bytea, json, jsonb, uuid, xml, inet) returns text language plproxy as $$ cluster 'shards'; run on 0; $$;
-select other_types(null, null, null, null, null, null, null, null, null, null, null, null, null);
+create function other_types(boolean, date, time, timetz, timestamp, timestamptz(0), interval, bytea, jsonb, uuid, xml, inet) returns text language plproxy as $$ cluster 'shards'; run on 0; $$;
+select other_types(null, null, null, null, null, null, null, null, null, null, null, null);
 create function array_types(int[], text[][], "char"[], char(3)[], bit[], default_query.word[], default_query.pair[]) returns text language plproxy as $$ cluster 'shards'; run on 0; $$;
 select array_types(null, null, null, null, null, null, null);
 create function own_types(default_query.word, "Odd ""schema"."Odd word", default_query.mood, default_query.pair, default_query."char") returns text language plproxy as $$ cluster 'shards'; run on 0; $$;

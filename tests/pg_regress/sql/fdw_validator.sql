@@ -103,8 +103,6 @@ select try_validator(null, 'pg_foreign_server'), try_validator('{}', null);
 -- a server is a cluster, for those who have a user mapping
 create server "fdw cluster" foreign data wrapper plproxy options (p0 'a');
 create function fdw_cluster() returns int language plproxy as $$ cluster 'fdw cluster'; select 1; $$;
-\set VERBOSITY terse
-select fdw_cluster();
 \set VERBOSITY sqlstate
 select fdw_cluster();
 \set VERBOSITY terse
