@@ -11,6 +11,7 @@
 //! * Nothing here holds a `RefCell` borrow while it calls the backend.
 //! * Text is UTF-8 on the Rust side and in the server's encoding on the other; [`encoding`] is the only crossing.
 #![allow(unsafe_code)]
+#![allow(clippy::unnecessary_cast, reason = "the types of constants differ between PostgreSQL's versions")]
 
 pub mod arrays;
 pub mod build;

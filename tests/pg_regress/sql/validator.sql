@@ -70,7 +70,9 @@ create function unchecked(int) returns int language plproxy as 'cluster ''shards
 create function unchecked(int, int) returns setof record language plproxy as 'cluster ''shards''; select 1;';
 create function unchecked_pseudo(cstring) returns int language plproxy as 'cluster ''shards'';';
 create type validator.later;
+set client_min_messages = warning;
 create function unchecked(later) returns later language plproxy as 'cluster ''shards'';';
+reset client_min_messages;
 create function unchecked_stable() returns int language plproxy stable as 'cluster ''shards'';';
 create function unchecked_variadic(variadic int[]) returns int language plproxy as 'cluster ''shards'';';
 reset check_function_bodies;
