@@ -26,23 +26,21 @@ impl ElementQuery {
     /// function's arguments, `element_types` the same with the elements' types in place of the arrays'.
     pub fn new(call: &Sql, split: &[usize], types: &[Oid], element_types: &[Oid]) -> ElementQuery {
         let arguments = call.arguments();
-        let number = |argument| 2 + arguments.iter().position(|&other| other == argument).unwrap_or_default();
-        let is_split = |argument: &usize| split.contains(argument);
         let text = call.render(|out, _, argument| {
-            let _ = match is_split(&argument) {
-                true => write!(out, "s.a{argument}"),
-                false => write!(out, "${}", number(argument)),
-            };
+            let _ = write!(out, "s.a{argument}");
         });
-        let mut series = "generate_series(1, $1) n".to_owned();
-        for &argument in arguments.iter().filter(|argument| is_split(argument)) {
-            let _ = write!(series, ", unnest(${}) a{argument}", number(argument));
+        // Set-returning functions in a select list advance in step, and a composite element stays one column.
+        let mut series = "select generate_series(1, $1) n".to_owned();
+        for (number, argument) in (2..).zip(&arguments) {
+            let _ = match split.contains(argument) {
+                true => write!(series, ", unnest(${number}) a{argument}"),
+                false => write!(series, ", ${number} a{argument}"),
+            };
         }
-        let sql = match arguments.iter().any(is_split) {
-            // Set-returning functions in a select list advance in step, and a composite element stays one column.
-            true => format!("select s.n, h.* from (select {series}) s cross join lateral (select * from {text}) h"),
-            // In FROM, a call that refers to no element would be evaluated only once.
-            false => format!("select s.n, {text} from (select {series}) s"),
+        let sql = match arguments.is_empty() {
+            // In FROM, a call that refers to nothing of the series would be evaluated only once.
+            true => format!("select s.n, {text} from ({series}) s"),
+            false => format!("select s.n, h.* from ({series}) s cross join lateral (select * from {text}) h"),
         };
         let mut parameter_types = vec![pg_sys::INT4OID];
         parameter_types.extend(arguments.iter().map(|&argument| types[argument]));

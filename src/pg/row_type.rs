@@ -41,9 +41,15 @@ pub fn result_shape(function: Oid, context: &OwnedContext) -> ResultShape {
 pub fn expected_row(call: Call, context: &OwnedContext) -> Option<RowType> {
     let mut type_oid = pg_sys::InvalidOid;
     let mut descriptor = std::ptr::null_mut();
-    // SAFETY: looks only at the call's own description; a descriptor is allocated in the current context.
-    let class = context
-        .enter(|| unsafe { pg_sys::get_call_result_type(call.info_ptr(), &raw mut type_oid, &raw mut descriptor) });
+    // SAFETY: looks only at the call's own description. The descriptor there is the executor's, which lives no longer than
+    // the query, so it is copied.
+    let class = context.enter(|| unsafe {
+        let class = pg_sys::get_call_result_type(call.info_ptr(), &raw mut type_oid, &raw mut descriptor);
+        if class == pg_sys::TypeFuncClass::TYPEFUNC_COMPOSITE {
+            descriptor = pg_sys::CreateTupleDescCopy(descriptor);
+        }
+        class
+    });
     (class == pg_sys::TypeFuncClass::TYPEFUNC_COMPOSITE).then(|| RowType::new(descriptor, type_oid, None))
 }
 
