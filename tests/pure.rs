@@ -17,3 +17,8 @@ mod cluster {
     pub mod mapping;
     pub mod options;
 }
+
+#[path = "../src/pool/opening"]
+mod opening {
+    pub mod questions;
+}

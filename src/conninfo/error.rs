@@ -89,6 +89,8 @@ pub enum ConninfoError {
     UnsupportedValue { option: &'static str, value: String },
     #[error("connection option \"{0}\" is not supported")]
     UnsupportedOption(&'static str),
+    #[error("dbname must not be a connection URI")]
+    UriAsDatabase,
 
     #[error("no user name given, and the operating system's user is unknown")]
     NoUser,

@@ -3,6 +3,7 @@
 
 use super::error::ConninfoError;
 use super::settings::Settings;
+use super::uri;
 
 pub(super) fn check(settings: &Settings) -> Result<(), ConninfoError> {
     match settings.get("gssencmode") {
@@ -30,6 +31,10 @@ pub(super) fn check(settings: &Settings) -> Result<(), ConninfoError> {
         if settings.is_given(option) {
             return Err(ConninfoError::UnsupportedOption(option));
         }
+    }
+    // To libpq this is the name of a database, which it sends to the server, password and all.
+    if settings.get("dbname").is_some_and(|dbname| uri::strip_scheme(dbname).is_some()) {
+        return Err(ConninfoError::UriAsDatabase);
     }
     Ok(())
 }

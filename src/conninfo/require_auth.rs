@@ -1,5 +1,7 @@
 //! `require_auth`: how the server may ask who we are.
 
+use std::fmt;
+
 use super::error::ConninfoError;
 
 /// A way in which a server authenticates a client.
@@ -30,6 +32,11 @@ impl AuthMethod {
     fn parse(word: &str) -> Option<Self> {
         let entry = Self::WORDS.iter().find(|(known, _)| *known == word);
         entry.map(|&(_, method)| method)
+    }
+
+    fn word(self) -> &'static str {
+        let entry = Self::WORDS.iter().find(|(_, method)| *method == self);
+        entry.map_or("", |&(word, _)| word)
     }
 }
 
@@ -77,5 +84,21 @@ impl RequireAuth {
             true => Self::AllBut(methods),
             false => Self::Only(methods),
         })
+    }
+}
+
+/// The list as it was written.
+impl fmt::Display for RequireAuth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (sign, methods) = match self {
+            Self::Any => return Ok(()),
+            Self::Only(methods) => ("", methods),
+            Self::AllBut(methods) => ("!", methods),
+        };
+        for (index, method) in methods.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "," };
+            write!(f, "{separator}{sign}{}", method.word())?;
+        }
+        Ok(())
     }
 }

@@ -27,6 +27,7 @@ pub mod interrupts;
 pub mod inval;
 pub mod memory;
 pub mod options;
+pub mod peer;
 pub mod roles;
 pub mod row_type;
 pub mod spi;

@@ -2,6 +2,7 @@
 
 use super::Key;
 use super::cancel::Cancelling;
+use super::opening::Protocol;
 use crate::error::{Problem, RemoteError};
 use crate::reactor::{Liveness, Socket, Wakeup, Watch};
 use socket2::SockAddr;
@@ -9,7 +10,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use tokio_postgres::error::{DbError, ErrorPosition, Severity};
-use tokio_postgres::tls::NoTlsStream;
 use tokio_postgres::{AsyncMessage, Client};
 
 /// An open connection.
@@ -38,7 +38,7 @@ pub struct Connection {
 }
 
 /// tokio-postgres' half of a connection that does the I/O.
-pub struct Driver(pub tokio_postgres::Connection<Socket, NoTlsStream>);
+pub struct Driver(pub Protocol);
 
 impl std::fmt::Debug for Driver {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -62,7 +62,7 @@ impl Connection {
         address: SockAddr,
         socket: Socket,
         client: Client,
-        driver: tokio_postgres::Connection<Socket, NoTlsStream>,
+        driver: Protocol,
         wakeup: Arc<Wakeup>,
     ) -> Connection {
         Connection {

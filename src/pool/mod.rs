@@ -17,7 +17,6 @@
 mod cancel;
 mod connection;
 mod opening;
-mod refusals;
 
 pub use cancel::Cancelling;
 pub use connection::{Connection, Incoming};

@@ -140,6 +140,7 @@ fn what_cannot_be_done_is_refused() {
         ("min_protocol_version=3.2", r#"min_protocol_version value "3.2" is not supported"#),
         ("min_protocol_version=latest", r#"min_protocol_version value "latest" is not supported"#),
         ("gssencmode=require", r#"gssencmode value "require" invalid when GSSAPI support is not compiled in"#),
+        ("dbname=postgres://user:secret@host/d", "dbname must not be a connection URI"),
     ] {
         assert_eq!(world().error(connstr), error, "{connstr}");
     }
@@ -152,4 +153,12 @@ fn what_makes_no_difference_is_accepted() {
          client_encoding=LATIN1 sslcompression=1 krbsrvname=x gsslib=gssapi gssdelegation=1 \
          oauth_issuer=x oauth_client_id=x oauth_client_secret=x oauth_scope=x",
     );
+}
+
+#[test]
+fn require_auth_is_shown_as_written() {
+    for list in ["", "scram-sha-256", "password,md5", "!none,!gss"] {
+        let required = world().endpoint(&format!("require_auth='{list}'")).require_auth;
+        assert_eq!(required.to_string(), list);
+    }
 }

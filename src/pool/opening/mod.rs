@@ -1,0 +1,117 @@
+//! Opening a connection: from a connection string to a session.
+//!
+//! What it owns: which of the string's hosts a connection goes to, and everything up to the moment when it can take a
+//! query. libpq's rules apply throughout, and its words, since people know them.
+//!
+//! ```text
+//!  conninfo ──▶ refusals ──▶ search ──▶ address ──▶ session ──▶ standing ──▶ Connection
+//!               what can't   host after  names and   socket,     is it the
+//!               be honoured  host        paths       login       kind of server
+//!                                                                that was asked for?
+//! ```
+//!
+//! All of it is one future. What it waits for, a socket or the clock, it publishes in [`Awaited`], where [`Opening`]
+//! shows it to the reactor. Nothing blocks but the system's resolver.
+
+mod address;
+mod awaited;
+mod guard;
+mod questions;
+mod refusals;
+mod search;
+mod session;
+mod standing;
+
+pub use session::Protocol;
+
+use super::connection::Connection;
+use super::{Checkout, Key};
+use crate::conninfo::{self, Defaults, ProcessEnvironment, Settings};
+use crate::error::Problem;
+use crate::pg::build;
+use crate::reactor::{Socket, Wakeup};
+use awaited::Awaited;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+/// A connection that is being opened.
+pub struct Opening {
+    future: Pin<Box<dyn Future<Output = Result<Box<Connection>, Problem>>>>,
+    awaited: Rc<Awaited>,
+    wakeup: Arc<Wakeup>,
+    database: String,
+    deadline: Option<Instant>,
+}
+
+impl Opening {
+    /// Begins to connect. `timeout` is for the whole attempt, whatever hosts and addresses there are; without one, the
+    /// connection string's own counts.
+    pub fn new(key: Key, timeout: Option<Duration>) -> Result<Opening, Problem> {
+        let settings = settings(&key)?;
+        let environment = ProcessEnvironment { os_user: None };
+        let defaults =
+            Defaults { socket_dir: build::socket_dir(), sysconf_dir: build::sysconf_dir(), port: build::port() };
+        let endpoint = conninfo::resolve(&settings, &environment, &defaults)?;
+        for warning in &endpoint.warnings {
+            crate::report::warning(warning.as_str());
+        }
+        let database = endpoint.dbname.clone();
+        refusals::check(&endpoint).map_err(|reason| Problem::Connect {
+            database: database.clone(),
+            reason,
+            sqlstate: None,
+        })?;
+
+        let deadline = timeout.or(endpoint.connect_timeout).map(|timeout| Instant::now() + timeout);
+        let awaited = Rc::new(Awaited::default());
+        let wakeup = Arc::new(Wakeup::new());
+        let future = Box::pin(search::search(key, endpoint, deadline, awaited.clone(), wakeup.clone()));
+        Ok(Opening { future, awaited, wakeup, database, deadline })
+    }
+
+    /// Goes on without waiting. Fails when no host would have us, or when the deadline has passed.
+    pub fn poll(&mut self) -> Result<Poll<Checkout>, Problem> {
+        self.awaited.forget_alarm();
+        match self.wakeup.settle(|context| self.future.as_mut().poll(context)) {
+            Poll::Ready(connection) => connection.map(|connection| Poll::Ready(Checkout::new(connection))),
+            Poll::Pending if self.deadline.is_some_and(|deadline| deadline <= Instant::now()) => {
+                Err(Problem::ConnectTimeout(self.database.clone()))
+            }
+            Poll::Pending => Ok(Poll::Pending),
+        }
+    }
+
+    /// The socket that it waits for.
+    pub fn socket(&self) -> Option<Socket> {
+        self.awaited.socket()
+    }
+
+    /// Whether the socket is another one than when this was last asked.
+    pub fn socket_changed(&self) -> bool {
+        self.awaited.socket_changed()
+    }
+
+    /// When it must be polled at the latest: to fail, or to try something else.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.deadline.into_iter().chain(self.awaited.alarm()).min()
+    }
+}
+
+/// What the connection string says, with user and password of the user mapping where it says nothing, and the role as
+/// the last resort.
+fn settings(key: &Key) -> Result<Settings, Problem> {
+    let mut settings = Settings::parse(&key.connstr)?;
+    if let Some(login) = &key.login {
+        if let Some(user) = &login.user {
+            settings = settings.with_default("user", user)?;
+        }
+        if let Some(password) = &login.password {
+            settings = settings.with_default("password", password.reveal())?;
+        }
+    }
+    Ok(settings.with_default("user", key.role.as_ref())?)
+}
