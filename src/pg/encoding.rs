@@ -19,6 +19,11 @@ fn database_encoding() -> c_int {
     unsafe { pg_sys::GetDatabaseEncoding() }
 }
 
+/// Whether the database's encoding is none: its bytes are passed on as they are.
+pub fn database_is_sql_ascii() -> bool {
+    database_encoding() == SQL_ASCII
+}
+
 /// Text of the server as Rust text. Raises the server's error if the conversion is impossible.
 pub fn from_server(bytes: &[u8]) -> String {
     if let Ok(text) = str::from_utf8(bytes)

@@ -15,6 +15,7 @@
 
 mod address;
 mod awaited;
+mod conversation;
 mod guard;
 mod questions;
 mod refusals;

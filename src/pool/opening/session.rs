@@ -5,9 +5,9 @@ use super::awaited::Awaited;
 use super::guard::Guarded;
 use super::questions::Unacceptable;
 use super::search::{Failure, Next};
-use super::standing;
+use super::{conversation, standing};
 use crate::conninfo::{Endpoint, Host, TargetSessionAttrs};
-use crate::pg::peer;
+use crate::pg::{encoding, peer};
 use crate::pool::connection::{error_chain, remote_error};
 use crate::reactor::Socket;
 use socket2::{SockAddr, TcpKeepalive};
@@ -43,6 +43,10 @@ pub async fn open(
     let (client, mut protocol) =
         startup(endpoint, host).connect_raw(guarded, NoTls).await.map_err(|error| refused(endpoint, host, &error))?;
     standing::check(wanted, &client, &mut protocol).await?;
+    if encoding::database_is_sql_ascii() {
+        // Bytes of no known encoding can only pass between servers that don't look at them.
+        conversation::ask("SET client_encoding TO 'SQL_ASCII'", &client, &mut protocol).await?;
+    }
     Ok((socket, client, protocol))
 }
 
