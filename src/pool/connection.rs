@@ -6,6 +6,8 @@ use super::opening::Protocol;
 use crate::error::{Problem, RemoteError};
 use crate::reactor::{Liveness, Socket, Wakeup, Watch};
 use socket2::SockAddr;
+use std::error::Error;
+use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -172,8 +174,7 @@ impl Connection {
     fn lost(&self, error: &tokio_postgres::Error) -> Problem {
         match error.as_db_error() {
             Some(answer) => Problem::Remote(Box::new(remote_error(&self.database, answer))),
-            None if error.is_closed() => self.broken("server closed the connection unexpectedly"),
-            None => self.broken(error_chain(error)),
+            None => self.broken(breakdown(error)),
         }
     }
 
@@ -182,8 +183,30 @@ impl Connection {
     }
 }
 
+/// The end of a conversation of which the server said nothing, in libpq's words.
+pub(super) fn breakdown(error: &tokio_postgres::Error) -> String {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    match error.source().and_then(|source| source.downcast_ref::<io::Error>()) {
+        None if error.is_closed() => CLOSED.to_owned(),
+        None => error_chain(error),
+        Some(error) if matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof) => {
+            CLOSED.to_owned()
+        }
+        Some(error) => format!("could not receive data from server: {}", system_message(error)),
+    }
+}
+
+const CLOSED: &str = "server closed the connection unexpectedly";
+
+/// The system's message, without what Rust puts around it.
+pub(super) fn system_message(error: &io::Error) -> String {
+    let text = error.to_string();
+    let text = text.strip_prefix("failed to lookup address information: ").unwrap_or(&text);
+    text.split(" (os error ").next().unwrap_or(text).to_owned()
+}
+
 /// An error and its causes in one line, as tokio-postgres' own Display leaves the causes out.
-pub(super) fn error_chain(error: &dyn std::error::Error) -> String {
+fn error_chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -1,6 +1,7 @@
 //! Where a host is: from names and paths to socket addresses, and back for messages.
 
 use crate::conninfo::{Address, Host};
+use crate::pool::connection::system_message;
 use socket2::SockAddr;
 use std::io;
 use std::mem::offset_of;
@@ -63,11 +64,4 @@ pub fn whereabouts(host: &Host, address: &SockAddr) -> String {
         },
         (local, _) => local.to_string(),
     }
-}
-
-/// The system's message, without what Rust puts around it.
-pub fn system_message(error: &io::Error) -> String {
-    let text = error.to_string();
-    let text = text.strip_prefix("failed to lookup address information: ").unwrap_or(&text);
-    text.split(" (os error ").next().unwrap_or(text).to_owned()
 }

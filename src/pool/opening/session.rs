@@ -1,6 +1,5 @@
 //! One address: its socket, who is behind it, the login, and whether it is the kind of server that is wanted.
 
-use super::address::system_message;
 use super::awaited::Awaited;
 use super::guard::Guarded;
 use super::questions::Unacceptable;
@@ -8,7 +7,7 @@ use super::search::{Failure, Next};
 use super::{conversation, standing};
 use crate::conninfo::{Endpoint, Host, TargetSessionAttrs};
 use crate::pg::{encoding, peer};
-use crate::pool::connection::{error_chain, remote_error};
+use crate::pool::connection::{self, remote_error, system_message};
 use crate::reactor::Socket;
 use socket2::{SockAddr, TcpKeepalive};
 use std::error::Error;
@@ -165,17 +164,10 @@ pub fn refusal(error: &tokio_postgres::Error) -> Failure {
 fn breakdown(error: &tokio_postgres::Error) -> String {
     let io_error = error.source().and_then(|source| source.downcast_ref::<io::Error>());
     let unacceptable = io_error.and_then(io::Error::get_ref).and_then(|inner| inner.downcast_ref::<Unacceptable>());
-    match (unacceptable, io_error) {
+    match (unacceptable, connection::breakdown(error)) {
         (Some(unacceptable), _) => unacceptable.to_string(),
-        (None, Some(error)) if error.kind() == io::ErrorKind::UnexpectedEof => CLOSED.to_owned(),
-        (None, Some(error)) => format!("could not receive data from server: {}", system_message(error)),
-        (None, None) if error.is_closed() => CLOSED.to_owned(),
         // tokio-postgres has no kind of error for this one.
-        (None, None) => match error_chain(error) {
-            text if text.contains("password missing") => "fe_sendauth: no password supplied".to_owned(),
-            text => text,
-        },
+        (None, text) if text.contains("password missing") => "fe_sendauth: no password supplied".to_owned(),
+        (None, text) => text,
     }
 }
-
-const CLOSED: &str = "server closed the connection unexpectedly";
