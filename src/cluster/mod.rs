@@ -94,6 +94,7 @@ impl Cluster {
 pub struct Access {
     /// The cluster.
     pub cluster: Rc<Cluster>,
+    role_oid: Oid,
     role: Rc<str>,
     login: Option<Rc<Login>>,
 }
@@ -101,13 +102,18 @@ pub struct Access {
 impl Access {
     /// As the role that the cluster's options name, with the login of its user mapping if it has one.
     fn new(cluster: Rc<Cluster>, login: Option<Rc<Login>>) -> Access {
-        let role = roles::name(cluster.role()).into();
-        Access { cluster, role, login }
+        let role_oid = cluster.role();
+        Access { cluster, role_oid, role: roles::name(role_oid).into(), login }
     }
 
     /// What connection an endpoint of the cluster needs.
     pub fn key(&self, endpoint: usize) -> Key {
-        Key { connstr: self.cluster.connstr(endpoint).clone(), role: self.role.clone(), login: self.login.clone() }
+        Key {
+            connstr: self.cluster.connstr(endpoint).clone(),
+            role_oid: self.role_oid.to_u32(),
+            role: self.role.clone(),
+            login: self.login.clone(),
+        }
     }
 }
 

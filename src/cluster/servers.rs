@@ -8,7 +8,6 @@ use super::{Access, Cluster, ClusterOptions, retire};
 use crate::error::Problem;
 use crate::pg::foreign::{self, ForeignServer};
 use crate::pg::inval;
-use crate::pg::roles;
 use crate::pool::{self, Login};
 use pgrx::pg_sys::Oid;
 use std::cell::RefCell;
@@ -116,10 +115,10 @@ fn login(server: &Server, role: Oid) -> Rc<Login> {
     if let Some((_, old)) = cached
         && old != login
     {
-        let (cluster, role) = (&server.cluster, roles::name(role));
+        let (cluster, role) = (&server.cluster, role.to_u32());
         let is_of_cluster = |connstr: &str| cluster.connstrs.iter().any(|own| **own == *connstr);
         // Another role may have a mapping that says the same.
-        pool::retain(|key| *key.role != *role || key.login.as_ref() != Some(&old) || !is_of_cluster(&key.connstr));
+        pool::retain(|key| key.role_oid != role || key.login.as_ref() != Some(&old) || !is_of_cluster(&key.connstr));
     }
     login
 }

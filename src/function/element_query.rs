@@ -16,7 +16,7 @@ pub struct ElementQuery {
     arguments: Vec<usize>,
     types: Vec<Oid>,
     plan: OnceCell<Plan>,
-    /// The same for a single element. It is only prepared, first: what is wrong with the call is to be said of the text
+    /// The same for a single element. It is only looked at, first: what is wrong with the call is to be said of the text
     /// that the user wrote, not of the one that is made of it here.
     single: LocalQuery,
 }
@@ -51,9 +51,7 @@ impl ElementQuery {
     /// Runs it for a call whose arrays have this many elements, and hands the result on. What it raises passes.
     pub fn run<T>(&self, call: Call, length: usize, read: impl FnOnce(&Rows<'_>) -> T) -> T {
         connected(|spi: &Spi| {
-            if self.plan.get().is_none() {
-                self.single.prepare(spi);
-            }
+            spi.revalidate(self.single.prepare(spi));
             let plan = spi.prepare_once(&self.plan, || (self.sql.clone(), self.types.clone()));
             let arguments = self.arguments.iter().map(|&argument| call.argument(argument));
             let values: Vec<_> = std::iter::once(Some(Datum::from(length as i32))).chain(arguments).collect();

@@ -62,6 +62,19 @@ impl Spi {
         cell.get_or_init(|| plan)
     }
 
+    /// Has PostgreSQL look whether a plan's query is still right, as it does before it runs one, and raises what is wrong
+    /// with it by now.
+    pub fn revalidate(&self, plan: &Plan) {
+        // SAFETY: SPI is connected. The plan that we get, NULL if there are several, is held by the current resource
+        // owner, from which it is released.
+        unsafe {
+            let cached = pg_sys::SPI_plan_get_cached_plan(plan.0.as_ptr());
+            if !cached.is_null() {
+                pg_sys::ReleaseCachedPlan(cached, pg_sys::CurrentResourceOwner);
+            }
+        }
+    }
+
     /// Runs a plan. A read-only one sees the snapshot of the calling query; otherwise it sees what the transaction
     /// has done so far.
     pub fn execute<'s>(&'s self, plan: &Plan, values: &[Option<pg_sys::Datum>], read_only: bool) -> Rows<'s> {

@@ -35,7 +35,9 @@ use std::time::{Duration, Instant};
 pub struct Key {
     /// The connection string, as the configuration has it.
     pub connstr: Rc<str>,
-    /// The role that the connection is for.
+    /// The role that the connection is for, by its OID: a name can come to be another role's.
+    pub role_oid: u32,
+    /// Its name.
     pub role: Rc<str>,
     /// Its user mapping, where there is one.
     pub login: Option<Rc<Login>>,

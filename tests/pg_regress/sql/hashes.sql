@@ -42,7 +42,7 @@ insert into stored select value, convert_to(value, 'UTF8') from reference;
 select count(*) from stored where plproxy_xxh3(t) = plproxy_xxh3(b);
 select count(*) from stored join reference on hash = plproxy_xxh3(b) where value = t;
 -- what PostgreSQL may assume of them
-select oid::regprocedure, provolatile, proisstrict, proparallel from pg_proc where proname = 'plproxy_xxh3' order by 1::text collate "C";
+select oid::regprocedure, provolatile, proisstrict, proparallel from pg_proc where proname = 'plproxy_xxh3' order by oid::regprocedure::text collate "C";
 create index on reference (plproxy_xxh3(value));
 create table generated (value text, hash int8 generated always as (plproxy_xxh3(value)) stored);
 insert into generated select value from reference;
