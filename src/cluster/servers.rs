@@ -100,7 +100,7 @@ fn cluster(server: ForeignServer) -> Result<Cluster, Problem> {
     Cluster::new(ClusterOptions::from_pairs(options)?, connstrs).ok_or(Problem::ServerPartitions)
 }
 
-/// What the role's user mapping says. When it has changed, idle connections that were made with the old one are closed.
+/// What the role's user mapping says. When it has changed or is gone, idle connections that were made with the old one are closed.
 fn login(server: &Server, role: Oid) -> Rc<Login> {
     let changes = inval::server_changes();
     let place = (server.oid, role);
@@ -110,15 +110,24 @@ fn login(server: &Server, role: Oid) -> Rc<Login> {
     {
         return login.clone();
     }
+    let old = cached.map(|(_, login)| login);
+    if let Some(old) = old.as_ref().filter(|_| !foreign::has_user_mapping(server.oid, role)) {
+        LOGINS.with(|logins| logins.borrow_mut().remove(&place));
+        disconnect(&server.cluster, role, old);
+    }
+    // This raises the ERROR if there is none.
     let login = Rc::new(Login::from_options(foreign::user_mapping(server.oid, role)));
     LOGINS.with(|logins| logins.borrow_mut().insert(place, (changes, login.clone())));
-    if let Some((_, old)) = cached
-        && old != login
-    {
-        let (cluster, role) = (&server.cluster, role.to_u32());
-        let is_of_cluster = |connstr: &str| cluster.connstrs.iter().any(|own| **own == *connstr);
-        // Another role may have a mapping that says the same.
-        pool::retain(|key| key.role_oid != role || key.login.as_ref() != Some(&old) || !is_of_cluster(&key.connstr));
+    if let Some(old) = old.filter(|old| *old != login) {
+        disconnect(&server.cluster, role, &old);
     }
     login
+}
+
+/// Closes the role's idle connections that were made with a login. Another role may have one that says the same.
+fn disconnect(cluster: &Cluster, role: Oid, login: &Rc<Login>) {
+    let is_of_cluster = |connstr: &str| cluster.connstrs.iter().any(|own| **own == *connstr);
+    pool::retain(|key| {
+        key.role_oid != role.to_u32() || key.login.as_ref() != Some(login) || !is_of_cluster(&key.connstr)
+    });
 }

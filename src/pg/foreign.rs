@@ -47,6 +47,24 @@ pub fn require_usage(server: Oid, server_name: &str, role: Oid) {
     }
 }
 
+/// Whether the role has a mapping on the server, its own or PUBLIC's.
+pub fn has_user_mapping(server: Oid, role: Oid) -> bool {
+    [role, pg_sys::InvalidOid].into_iter().any(|user| {
+        // SAFETY: a syscache look-up; InvalidOid if there is nothing.
+        let mapping = unsafe {
+            pg_sys::GetSysCacheOid(
+                pg_sys::SysCacheIdentifier::USERMAPPINGUSERSERVER as i32,
+                pg_sys::Anum_pg_user_mapping_oid as i16,
+                pg_sys::Datum::from(user),
+                pg_sys::Datum::from(server),
+                pg_sys::Datum::null(),
+                pg_sys::Datum::null(),
+            )
+        };
+        mapping != pg_sys::InvalidOid
+    })
+}
+
 /// The options of the role's mapping on the server, its own before PUBLIC's. Raises an ERROR if it has neither.
 pub fn user_mapping(server: Oid, role: Oid) -> Options {
     // SAFETY: the result is palloc'd.
