@@ -38,7 +38,10 @@ pub fn cancel(queries: &mut [ShardQuery]) {
         .iter_mut()
         .filter(|query| !query.is_finished())
         .map(|query| Ending {
-            request: Request::UnderWay(query.connection.cancel()),
+            request: match query.is_settling() {
+                true => Request::Needless,
+                false => Request::UnderWay(query.connection.cancel()),
+            },
             query,
             ended: false,
             changed: false,
@@ -97,6 +100,8 @@ struct Ending<'f> {
 }
 
 enum Request {
+    /// The query has ended already; only the end of the answer is to come.
+    Needless,
     /// It is on its way.
     UnderWay(Cancelling),
     /// The server has taken it, or can't be reached for it. If that doesn't end the query, there is another one then.
@@ -105,7 +110,7 @@ enum Request {
 
 impl Ending<'_> {
     fn is_over(&self) -> bool {
-        self.ended && matches!(self.request, Request::Made { .. })
+        self.ended && !matches!(self.request, Request::UnderWay(_))
     }
 
     /// Goes on without waiting. The request first: an answer may have no end without it.
@@ -135,7 +140,7 @@ impl Ending<'_> {
                 Request::Made { again } if !self.ended && *again <= Instant::now() => {
                     self.request = Request::UnderWay(self.query.connection.cancel());
                 }
-                Request::Made { .. } => return changed,
+                Request::Made { .. } | Request::Needless => return changed,
             }
             changed = true;
         }
@@ -145,7 +150,7 @@ impl Ending<'_> {
         let answer = (!self.ended).then(|| self.query.connection.socket().clone());
         let request = match &self.request {
             Request::UnderWay(cancelling) => cancelling.socket(),
-            Request::Made { .. } => None,
+            Request::Made { .. } | Request::Needless => None,
         };
         answer.into_iter().chain(request)
     }

@@ -56,9 +56,13 @@ struct Description {
     left_statements: bool,
 }
 
+type Described = Result<Description, tokio_postgres::Error>;
+
 /// In a transaction of its own, which keeps a pooler between us and the server from sending the steps to different
 /// servers, and of which nothing remains.
-async fn description(client: Arc<Client>, text: Arc<str>) -> Result<Description, tokio_postgres::Error> {
+///
+/// The outer error is that of a connection whose state isn't known any more, the inner one that of the query.
+async fn description(client: Arc<Client>, text: Arc<str>) -> Result<Described, tokio_postgres::Error> {
     client.batch_execute("begin").await?;
     let description = client.prepare(&text).await.map(|statement| {
         let types = statement.params().iter().chain(statement.columns().iter().map(Column::type_));
@@ -68,7 +72,7 @@ async fn description(client: Arc<Client>, text: Arc<str>) -> Result<Description,
         }
     });
     client.batch_execute("rollback").await?;
-    description
+    Ok(description)
 }
 
 fn remote_column(column: &Column) -> RemoteColumn {
@@ -78,7 +82,7 @@ fn remote_column(column: &Column) -> RemoteColumn {
 struct Describing<'a> {
     connection: &'a mut Checkout,
     label: &'a str,
-    future: Pin<Box<dyn Future<Output = Result<Description, tokio_postgres::Error>>>>,
+    future: Pin<Box<dyn Future<Output = Result<Described, tokio_postgres::Error>>>>,
     deadline: Option<Instant>,
     description: Description,
 }
@@ -98,7 +102,11 @@ impl Work for Describing<'_> {
                     return Err(Problem::QueryTimeout);
                 }
                 Poll::Pending => return Ok(Progress::Waiting),
-                Poll::Ready(Ok(Ok(description))) => {
+                Poll::Ready(Ok(Ok(Err(error)))) => {
+                    self.connection.in_doubt = false;
+                    return Err(self.connection.failed(&error));
+                }
+                Poll::Ready(Ok(Ok(Ok(description)))) => {
                     self.connection.in_doubt = false;
                     self.description = description;
                     return Ok(Progress::Done);

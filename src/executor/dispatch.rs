@@ -5,7 +5,7 @@ use super::rows::Output;
 use crate::codec::Parameter;
 use crate::error::{Problem, RemoteError};
 use crate::function::Wrapped;
-use crate::pool::{Checkout, Incoming};
+use crate::pool::{self, Checkout, Incoming};
 use crate::reactor::{Progress, Socket, Watch, Work};
 use futures_util::Stream;
 use std::future::Future;
@@ -29,6 +29,9 @@ enum State {
     Sent(Pin<Box<dyn Future<Output = Result<RowStream, tokio_postgres::Error>>>>),
     /// Rows are arriving.
     Streaming(Pin<Box<RowStream>>),
+    /// It has failed. The server is asked to say when it is ready again: what it says before belongs to this query, and
+    /// mustn't be taken for something else by the connection's next user.
+    Settling(Pin<Box<dyn Future<Output = Result<(), tokio_postgres::Error>>>>),
     /// The whole answer is here.
     Finished,
 }
@@ -85,9 +88,29 @@ impl ShardQuery {
                         Poll::Pending => Poll::Pending,
                     };
                 }
+                State::Settling(settling) => match settling.as_mut().poll(context) {
+                    Poll::Ready(Ok(())) => self.state = State::Finished,
+                    Poll::Ready(Err(error)) => return Poll::Ready(Event::Failed(error)),
+                    Poll::Pending => return Poll::Pending,
+                },
                 State::Finished => return Poll::Ready(Event::Finished),
             }
         }
+    }
+
+    /// Takes note of an error of the query, and returns what it means.
+    fn fail(&mut self, error: &tokio_postgres::Error) -> Problem {
+        let client = self.connection.client();
+        self.state = match pool::goes_on(error) && !self.is_settling() {
+            true => State::Settling(Box::pin(async move { client.check_connection().await })),
+            false => State::Finished,
+        };
+        self.connection.failed(error)
+    }
+
+    /// Whether there is nothing to be cancelled any more, although the answer hasn't come to its end.
+    pub fn is_settling(&self) -> bool {
+        matches!(self.state, State::Settling(_))
     }
 
     /// Goes on passing over the answer without looking at it, but no more than a batch. `Done` when it has ended and the
@@ -99,9 +122,10 @@ impl ShardQuery {
                 Poll::Ready(Event::Row(_) | Event::Incoming(Incoming::Notice(_))) => {}
                 Poll::Ready(Event::Incoming(Incoming::Lost(_))) => return Progress::Done,
                 Poll::Ready(Event::Failed(error)) => {
-                    self.connection.failed(&error);
-                    self.state = State::Finished;
-                    return Progress::Done;
+                    self.fail(&error);
+                    if !self.is_settling() {
+                        return Progress::Done;
+                    }
                 }
                 Poll::Ready(Event::Finished) => {
                     self.connection.in_doubt = false;
@@ -112,7 +136,7 @@ impl ShardQuery {
         Progress::Busy
     }
 
-    /// The shard's answer is complete as far as anybody cares: it was an error.
+    /// There is nothing more to come: the connection is lost.
     fn end(&mut self) {
         self.state = State::Finished;
     }
@@ -179,8 +203,7 @@ impl<'e, 'f> Dispatch<'e, 'f> {
                     return Err(problem);
                 }
                 Poll::Ready(Event::Failed(error)) => {
-                    let problem = query.connection.failed(&error);
-                    query.end();
+                    let problem = query.fail(&error);
                     return Err(match problem {
                         Problem::Remote(error) => Problem::Remote(Box::new(self.on_users_text(*error))),
                         other => other,

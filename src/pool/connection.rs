@@ -121,7 +121,7 @@ impl Connection {
                     Poll::Ready(Incoming::Notice(remote_error(&self.database, &notice)))
                 }
                 Poll::Ready(Some(Ok(_))) => continue, // NOTIFY: nobody here listens
-                Poll::Ready(Some(Err(error))) => Poll::Ready(Incoming::Lost(self.lost(&error))),
+                Poll::Ready(Some(Err(error))) => Poll::Ready(Incoming::Lost(self.failed(&error))),
                 Poll::Ready(None) => Poll::Ready(Incoming::Lost(self.broken("connection closed"))),
             };
         }
@@ -157,21 +157,8 @@ impl Connection {
         Cancelling::new(self.address.clone(), self.client.cancel_token())
     }
 
-    /// What an error of tokio-postgres' means for the caller. Clears `in_doubt` if it is the server's answer to the
-    /// query and the session goes on: the rest of the answer will be passed over before that of the next query.
-    pub fn failed(&mut self, error: &tokio_postgres::Error) -> Problem {
-        match error.as_db_error() {
-            Some(answer) => {
-                let over = matches!(answer.parsed_severity(), Some(Severity::Fatal | Severity::Panic) | None);
-                self.in_doubt = over;
-                Problem::Remote(Box::new(remote_error(&self.database, answer)))
-            }
-            None => self.lost(error),
-        }
-    }
-
-    /// What an error that ends the connection means for the caller.
-    fn lost(&self, error: &tokio_postgres::Error) -> Problem {
+    /// What an error of tokio-postgres' means for the caller.
+    pub fn failed(&self, error: &tokio_postgres::Error) -> Problem {
         match error.as_db_error() {
             Some(answer) => Problem::Remote(Box::new(remote_error(&self.database, answer))),
             None => self.broken(breakdown(error)),
@@ -214,6 +201,12 @@ fn error_chain(error: &dyn Error) -> String {
         cause = error.source();
     }
     text
+}
+
+/// Whether the session goes on after an error: then the server says so at the end of its answer, which is still to come.
+pub fn goes_on(error: &tokio_postgres::Error) -> bool {
+    let severity = error.as_db_error().and_then(DbError::parsed_severity);
+    severity.is_some_and(|severity| !matches!(severity, Severity::Fatal | Severity::Panic))
 }
 
 /// A server's error or notice in our words.

@@ -9,8 +9,8 @@
 //! interleaved in one target list) simply takes out another connection. So nothing here is ever "busy".
 //!
 //! Invariants:
-//! * A connection in the pool is idle: its last query's answer has been received, or will be before that of the next
-//!   one. One whose state is in doubt is closed instead ([`Connection::in_doubt`]).
+//! * A connection in the pool is idle: its last query's answer has been received to its end. One whose state is in doubt
+//!   is closed instead ([`Connection::in_doubt`]).
 //! * A connection is only ever used for the connection string *and* the role that it was opened for.
 //! * The pool isn't borrowed while anything else runs.
 
@@ -19,7 +19,7 @@ mod connection;
 mod opening;
 
 pub use cancel::Cancelling;
-pub use connection::{Connection, Incoming};
+pub use connection::{Connection, Incoming, goes_on};
 pub use opening::Opening;
 
 use crate::conninfo::Secret;

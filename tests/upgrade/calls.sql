@@ -40,8 +40,10 @@ reset role;
 -- Errors.
 select fail('on purpose');
 \echo :LAST_ERROR_SQLSTATE
+\set VERBOSITY terse
 select missing();
 \echo :LAST_ERROR_SQLSTATE
+\set VERBOSITY default
 select no_cluster();
 \echo :LAST_ERROR_SQLSTATE
 select place_of(null);
