@@ -69,9 +69,7 @@ pub fn cluster(name: &str) -> Result<Rc<Cluster>, Problem> {
 
 /// Whether a cached cluster has this connection string.
 pub fn uses(connstr: &str) -> bool {
-    CLUSTERS.with(|clusters| {
-        clusters.borrow().values().any(|cached| cached.cluster.connstrs.iter().any(|own| **own == *connstr))
-    })
+    CLUSTERS.with(|clusters| clusters.borrow().values().any(|cached| cached.cluster.has(connstr)))
 }
 
 /// The configuration's version. Asked on every call; what the function raises passes.

@@ -80,6 +80,11 @@ impl Cluster {
         &self.connstrs[endpoint]
     }
 
+    /// Whether one of its partitions has this connection string.
+    fn has(&self, connstr: &str) -> bool {
+        self.connstrs.iter().any(|own| **own == *connstr)
+    }
+
     /// The role that connections are for.
     fn role(&self) -> Oid {
         match self.options.default_user {
@@ -140,7 +145,6 @@ pub fn by_connstr(connstr: &str) -> Access {
 
 /// Closes idle connections that only a cluster that was replaced had a use for.
 fn retire(old: &Cluster) {
-    let had = |connstr: &str| old.connstrs.iter().any(|own| **own == *connstr);
     let wanted = |connstr: &str| config_functions::uses(connstr) || servers::uses(connstr);
-    pool::retain(|key| !had(&key.connstr) || wanted(&key.connstr));
+    pool::retain(|key| !old.has(&key.connstr) || wanted(&key.connstr));
 }

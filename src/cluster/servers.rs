@@ -58,7 +58,7 @@ pub fn uses(connstr: &str) -> bool {
     SERVERS.with(|servers| {
         let servers = servers.borrow();
         let mut clusters = servers.values().filter_map(|entry| Some(&entry.server.as_ref()?.cluster));
-        clusters.any(|cluster| cluster.connstrs.iter().any(|own| **own == *connstr))
+        clusters.any(|cluster| cluster.has(connstr))
     })
 }
 
@@ -100,7 +100,8 @@ fn cluster(server: ForeignServer) -> Result<Cluster, Problem> {
     Cluster::new(ClusterOptions::from_pairs(options)?, connstrs).ok_or(Problem::ServerPartitions)
 }
 
-/// What the role's user mapping says. When it has changed or is gone, idle connections that were made with the old one are closed.
+/// What the role's user mapping says. When it has changed or is gone, idle connections that were made with the old one
+/// are closed.
 fn login(server: &Server, role: Oid) -> Rc<Login> {
     let changes = inval::server_changes();
     let place = (server.oid, role);
@@ -126,8 +127,7 @@ fn login(server: &Server, role: Oid) -> Rc<Login> {
 
 /// Closes the role's idle connections that were made with a login. Another role may have one that says the same.
 fn disconnect(cluster: &Cluster, role: Oid, login: &Rc<Login>) {
-    let is_of_cluster = |connstr: &str| cluster.connstrs.iter().any(|own| **own == *connstr);
     pool::retain(|key| {
-        key.role_oid != role.to_u32() || key.login.as_ref() != Some(login) || !is_of_cluster(&key.connstr)
+        key.role_oid != role.to_u32() || key.login.as_ref() != Some(login) || !cluster.has(&key.connstr)
     });
 }

@@ -17,8 +17,6 @@ pub struct ColumnCodec {
     oid: Oid,
     type_sql: String,
     input: Input,
-    /// void isn't a value that could be NULL.
-    is_void: bool,
 }
 
 /// A field as it came over the wire.
@@ -41,17 +39,11 @@ impl<'a> FromSql<'a> for Raw<'a> {
 impl ColumnCodec {
     /// For a column of this type; the functions' notes are kept in `context`.
     pub fn of(oid: Oid, context: &OwnedContext) -> Result<ColumnCodec, Problem> {
-        let name = type_io::type_name(oid).ok_or_else(|| missing(oid))?;
+        let name = type_io::type_name(oid).ok_or_else(|| Problem::NoSuchType(oid.to_u32()))?;
         if name.is_pseudo && oid != pg_sys::VOIDOID {
             return Err(Problem::PseudoType { name: name.bare, oid: oid.to_u32() });
         }
-        Ok(ColumnCodec {
-            cast: cast(&name),
-            oid,
-            type_sql: name.sql,
-            input: Input::of(oid, context),
-            is_void: oid == pg_sys::VOIDOID,
-        })
+        Ok(ColumnCodec { cast: cast(&name), oid, type_sql: name.sql, input: Input::of(oid, context) })
     }
 
     /// Whether the type is still called what the query calls it.
@@ -72,8 +64,8 @@ impl ColumnCodec {
     /// Reads the field of a row, in the current memory context; the local input function may raise an ERROR. `scratch`
     /// is for the text as C wants it, so that it isn't allocated anew for each field.
     pub fn read(&self, row: &Row, column: usize, scratch: &mut Vec<u8>) -> Option<Datum> {
-        if self.is_void {
-            return Some(Datum::null());
+        if self.oid == pg_sys::VOIDOID {
+            return Some(Datum::null()); // not a value that could be NULL
         }
         let Raw(field) = row.get(column);
         let Some(field) = field else {
@@ -85,10 +77,6 @@ impl ColumnCodec {
         let text = CStr::from_bytes_with_nul(scratch).expect("checked: text of the server holds no NUL");
         self.input.read(Some(text))
     }
-}
-
-fn missing(oid: Oid) -> Problem {
-    Problem::NoSuchType(oid.to_u32())
 }
 
 /// Types whose binary form is their text form.
