@@ -166,9 +166,15 @@ pub enum Problem {
     #[error("query timeout")]
     QueryTimeout,
 
+    // What is sent.
+    #[error("the arguments are too long")]
+    ArgumentsTooLong,
+
     // What came back.
     #[error("{0}")]
     Remote(Box<RemoteError>),
+    #[error("a shard sent an invalid row")]
+    InvalidRow,
     #[error("single field function but got record")]
     NotSingleField,
     #[error("Got too few fields from remote end")]
@@ -177,8 +183,6 @@ pub enum Problem {
     TooManyFields,
     #[error("Field {0} does not exists in result")]
     NoSuchField(String),
-    #[error("the columns of the query are not known")]
-    NotDescribed,
     #[error("Non-SETOF function requires 1 row from remote query, got {0}")]
     RowCount(u64),
 }
@@ -226,6 +230,8 @@ impl Problem {
             Variadic | Trigger | WrongContext | SetNotAccepted | PseudoType { .. } => b"0A000",
             OptionsNull => b"22004",
             ClusterNotFound(_) => b"42704",
+            ArgumentsTooLong => b"54000",
+            InvalidRow => b"08P01",
             RowCount(0) => b"P0002",
             RowCount(_) => b"P0003",
             Remote(error) => &error.sqlstate,
@@ -285,6 +291,14 @@ pub struct RemoteError {
     pub internal_position: Option<u32>,
     /// QUERY.
     pub internal_query: Option<String>,
+}
+
+impl RemoteError {
+    /// Says where it comes from.
+    pub fn from_database(mut self, database: &str) -> RemoteError {
+        database.clone_into(&mut self.database);
+        self
+    }
 }
 
 impl fmt::Display for RemoteError {

@@ -68,6 +68,7 @@
 //! | [`report`] | errors and shards' notices to PostgreSQL's reports |
 //! | [`settings`] | the `plproxy.*` settings |
 //! | [`pg`] | PostgreSQL's C API made safe: **all** `unsafe`, and every difference between versions |
+//! | [`wire`] | *pure:* the protocol: requests as bytes, bytes as messages |
 //! | [`hash`] | *pure:* the stable hash functions |
 //! | [`conninfo`] | *pure:* libpq's connection strings |
 //! | [`parser`] | *pure:* the language |
@@ -103,6 +104,7 @@ mod pool;
 mod reactor;
 mod report;
 mod settings;
+mod wire;
 
 pgrx::pg_module_magic!(name, version);
 

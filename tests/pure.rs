@@ -10,6 +10,8 @@ mod error;
 mod hash;
 #[path = "../src/parser/mod.rs"]
 mod parser;
+#[path = "../src/wire/mod.rs"]
+mod wire;
 
 #[path = "../src/cluster"]
 mod cluster {
@@ -21,4 +23,9 @@ mod cluster {
 #[path = "../src/pool/opening"]
 mod opening {
     pub mod questions;
+}
+
+#[path = "../src/pool"]
+mod pool {
+    pub mod statements;
 }

@@ -15,7 +15,7 @@ pub mod mapping;
 mod options;
 mod servers;
 
-pub use options::{ClusterOptions, DefaultUser};
+pub use options::{ClusterOptions, DefaultUser, PreparedStatements};
 
 use crate::error::Problem;
 use crate::pg::roles;

@@ -27,6 +27,8 @@ pub struct ClusterOptions {
     pub connect_timeout: Option<Duration>,
     /// Whether values travel as text only.
     pub disable_binary: bool,
+    /// Whether queries are prepared on the shards; if it isn't given, the setting of that name counts.
+    pub prepared_statements: Option<PreparedStatements>,
     /// Whose connections are used.
     pub default_user: DefaultUser,
     /// Accepted for compatibility, without effect.
@@ -45,6 +47,18 @@ pub enum DefaultUser {
     CurrentUser,
     /// The one that the session is for.
     SessionUser,
+}
+
+/// Whether queries are prepared on the shards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PreparedStatements {
+    /// Where the server that answers is certainly the one that was connected to, so that the next call meets it again.
+    Auto,
+    /// Everywhere.
+    On,
+    /// Nowhere.
+    Off,
 }
 
 impl ClusterOptions {
@@ -177,7 +191,7 @@ impl de::Error for OptionError {
 
 #[cfg(test)]
 mod tests {
-    use super::{ClusterOptions, DefaultUser, MappingKind};
+    use super::{ClusterOptions, DefaultUser, MappingKind, PreparedStatements};
     use std::time::Duration;
 
     fn parse(pairs: &[(&str, &str)]) -> Result<ClusterOptions, String> {
@@ -193,6 +207,7 @@ mod tests {
             ("query_timeout", "5"),
             ("connect_timeout", ""),
             ("disable_binary", "1"),
+            ("prepared_statements", "On"),
             ("default_user", "session_user"),
             ("statement_timeout", "10"),
             ("keepalive_idle", "0"),
@@ -205,6 +220,7 @@ mod tests {
         assert_eq!(options.connection_lifetime, Some(Duration::from_secs(60)));
         assert_eq!(options.query_timeout, Some(Duration::from_secs(5)));
         assert_eq!(options.connect_timeout, None);
+        assert_eq!(options.prepared_statements, Some(PreparedStatements::On));
         assert_eq!(options.default_user, DefaultUser::SessionUser);
     }
 
@@ -235,6 +251,7 @@ mod tests {
             ("nonesuch", "1", "Unknown config param: nonesuch"),
             ("query_timeout", "1h", "query_timeout: expected a number, got '1h'"),
             ("modular_mapping", "-1", "modular_mapping: expected a number, got '-1'"),
+            ("prepared_statements", "yes", "prepared_statements: Expect 'auto', 'on' or 'off', got 'yes'"),
             ("default_user", "me", "default_user: Expect 'current_user' or 'session_user', got 'me'"),
             ("partition_mapping", "Range", "partition_mapping: Expect 'mask', 'modulo' or 'jump', got 'Range'"),
         ] {

@@ -4,10 +4,9 @@ use crate::error::Problem;
 use crate::pg::encoding;
 use crate::pg::memory::OwnedContext;
 use crate::pg::type_io::{self, Input, TypeName};
+use crate::wire::Format;
 use pgrx::pg_sys::{self, Datum, Oid};
 use std::ffi::CStr;
-use tokio_postgres::Row;
-use tokio_postgres::types::{FromSql, Type};
 
 /// How a column of a type is asked for and read.
 #[derive(Debug)]
@@ -17,23 +16,6 @@ pub struct ColumnCodec {
     oid: Oid,
     type_sql: String,
     input: Input,
-}
-
-/// A field as it came over the wire.
-struct Raw<'a>(Option<&'a [u8]>);
-
-impl<'a> FromSql<'a> for Raw<'a> {
-    fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
-        Ok(Raw(Some(raw)))
-    }
-
-    fn from_sql_null(_: &Type) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
-        Ok(Raw(None))
-    }
-
-    fn accepts(_: &Type) -> bool {
-        true
-    }
 }
 
 impl ColumnCodec {
@@ -61,21 +43,24 @@ impl ColumnCodec {
         &self.cast
     }
 
-    /// Reads the field of a row, in the current memory context; the local input function may raise an ERROR. `scratch`
-    /// is for the text as C wants it, so that it isn't allocated anew for each field.
-    pub fn read(&self, row: &Row, column: usize, scratch: &mut Vec<u8>) -> Option<Datum> {
+    pub fn oid(&self) -> Oid {
+        self.oid
+    }
+    pub fn format(&self) -> Format {
+        Format::Text
+    }
+    pub fn read(&self, field: Option<&[u8]>, _format: Format, scratch: &mut Vec<u8>) -> Result<Option<Datum>, Problem> {
         if self.oid == pg_sys::VOIDOID {
-            return Some(Datum::null()); // not a value that could be NULL
+            return Ok(Some(Datum::null())); // not a value that could be NULL
         }
-        let Raw(field) = row.get(column);
         let Some(field) = field else {
-            return self.input.read(None);
+            return Ok(self.input.read(None));
         };
         scratch.clear();
         scratch.extend_from_slice(&encoding::wire_to_server(field));
         scratch.push(0);
         let text = CStr::from_bytes_with_nul(scratch).expect("checked: text of the server holds no NUL");
-        self.input.read(Some(text))
+        Ok(self.input.read(Some(text)))
     }
 }
 

@@ -12,4 +12,4 @@ mod column;
 mod parameter;
 
 pub use column::ColumnCodec;
-pub use parameter::{Parameter, ParameterCodec};
+pub use parameter::ParameterCodec;

@@ -4,10 +4,8 @@ use crate::error::Problem;
 use crate::pg::arrays::ElementType;
 use crate::pg::memory::OwnedContext;
 use crate::pg::type_io::{self, Output, TypeName};
+use crate::wire::Format;
 use pgrx::pg_sys::{Datum, Oid};
-use std::sync::Arc;
-use tokio_postgres::types::private::BytesMut;
-use tokio_postgres::types::{Format, IsNull, ToSql, Type, to_sql_checked};
 
 /// How an argument of a type is written.
 #[derive(Debug)]
@@ -54,43 +52,26 @@ impl ParameterCodec {
         self.element_type
     }
 
-    /// The value for the wire; the output function may raise an ERROR.
-    pub fn write(&self, value: Option<Datum>) -> Parameter {
-        Parameter(value.map(|value| self.output.write(value).into()))
-    }
-}
-
-/// An argument's value in text form, UTF-8. NULL is `None`. Clones share the text.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Parameter(Option<Arc<[u8]>>);
-
-impl Parameter {
-    /// The type that a parameter is sent with: none, so that the server takes it from the cast around it and reads the
-    /// value with that type's input function.
-    pub const TYPE: Type = Type::UNKNOWN;
-
-    /// No value.
-    pub const NULL: Parameter = Parameter(None);
-}
-
-impl ToSql for Parameter {
-    fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
-        Ok(match &self.0 {
-            Some(text) => {
-                out.extend_from_slice(text);
-                IsNull::No
-            }
-            None => IsNull::Yes,
-        })
-    }
-
-    fn accepts(_: &Type) -> bool {
-        true
-    }
-
-    fn encode_format(&self, _: &Type) -> Format {
+    pub fn format(&self) -> Format {
         Format::Text
     }
-
-    to_sql_checked!();
+    pub fn write(&self, value: Option<Datum>, _format: Format, out: &mut Vec<u8>) {
+        match value {
+            None => out.extend_from_slice(&(-1i32).to_be_bytes()),
+            Some(value) => {
+                let bytes = self.output.write(value);
+                out.extend_from_slice(&(bytes.len() as i32).to_be_bytes());
+                out.extend_from_slice(&bytes);
+            }
+        }
+    }
+    pub fn write_elements(
+        &self,
+        elements: impl ExactSizeIterator<Item = Option<Datum>>,
+        format: Format,
+        out: &mut Vec<u8>,
+    ) {
+        let array = self.element_type.expect("array").array(elements);
+        self.write(Some(array), format, out)
+    }
 }

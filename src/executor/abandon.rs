@@ -1,9 +1,10 @@
 //! Ending a call that has failed: no query of ours is left running, and no connection is reused in an unknown state.
 
-use super::dispatch::{Dispatch, ShardQuery};
+use super::dispatch::Dispatch;
+use super::shard_query::ShardQuery;
 use crate::pg::interrupts;
 use crate::pg::waitevent::WAIT_EXTENSION;
-use crate::pool::{Cancelling, Connection};
+use crate::pool::Cancelling;
 use crate::reactor::{self, Interrupts, Progress, Socket, Work};
 use std::convert::Infallible;
 use std::time::{Duration, Instant};
@@ -33,7 +34,7 @@ pub fn abandon_late(mut dispatch: Dispatch<'_, '_>) {
 
 /// Asks the shards to cancel the unfinished queries, and waits a bounded time for the ends of their answers. A query
 /// whose connection is in doubt after that keeps the mark, so that it is closed.
-pub fn cancel(queries: &mut [ShardQuery]) {
+pub fn cancel(queries: &mut [ShardQuery<'_>]) {
     let endings: Vec<_> = queries
         .iter_mut()
         .filter(|query| !query.is_finished())
@@ -59,39 +60,9 @@ pub fn cancel(queries: &mut [ShardQuery]) {
     }
 }
 
-/// Asks the shard to cancel what it is doing for a connection that nobody will use again, and waits a bounded time until
-/// it has taken the request.
-pub fn cancel_last(connection: &Connection) {
-    let mut work = LastRequest { cancelling: connection.cancel(), deadline: Instant::now() + PATIENCE };
-    let _held = interrupts::hold();
-    let Ok(()) = reactor::run(&mut work, &mut None, WAIT_EXTENSION, Interrupts::Hold);
-}
-
-struct LastRequest {
-    cancelling: Cancelling,
-    deadline: Instant,
-}
-
-impl Work for LastRequest {
-    type Error = Infallible;
-
-    fn poll(&mut self) -> Result<Progress, Infallible> {
-        let over = self.cancelling.poll().is_ready() || self.deadline <= Instant::now();
-        Ok(if over { Progress::Done } else { Progress::Waiting })
-    }
-
-    fn sockets(&self) -> Vec<Socket> {
-        self.cancelling.socket().into_iter().collect()
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        Some(self.deadline)
-    }
-}
-
 /// A query that is being ended.
-struct Ending<'f> {
-    query: &'f mut ShardQuery,
+struct Ending<'q, 'e> {
+    query: &'q mut ShardQuery<'e>,
     request: Request,
     /// Whether the answer has ended.
     ended: bool,
@@ -108,7 +79,7 @@ enum Request {
     Made { again: Instant },
 }
 
-impl Ending<'_> {
+impl Ending<'_, '_> {
     fn is_over(&self) -> bool {
         self.ended && !matches!(self.request, Request::UnderWay(_))
     }
@@ -163,12 +134,12 @@ impl Ending<'_> {
     }
 }
 
-struct Endings<'f> {
-    endings: Vec<Ending<'f>>,
+struct Endings<'q, 'e> {
+    endings: Vec<Ending<'q, 'e>>,
     deadline: Instant,
 }
 
-impl Work for Endings<'_> {
+impl Work for Endings<'_, '_> {
     type Error = Infallible;
 
     fn poll(&mut self) -> Result<Progress, Infallible> {

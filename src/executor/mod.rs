@@ -11,16 +11,17 @@
 //! 1. **Route** ([`route`]): which partitions? RUN ON is evaluated here, which may run any user code, so it comes first,
 //!    before a connection is taken.
 //!    Under SPLIT ([`split`]) it is evaluated for each element of the arrays, in one query.
-//! 2. **Write**: the arguments become parameters, once for all partitions, arrays that are cut once for each. Output
-//!    functions are user code too.
+//! 2. **Write**: the arguments are encoded, once for all partitions, arrays that are cut once for each. Output functions
+//!    are user code too.
 //! 3. **Connect** ([`connect`]): a connection for each partition, from the pool if there is an idle one that is alive, or
 //!    else opened, all in parallel. No query is sent before all connections are there: if one can't be had, nothing
 //!    has run anywhere.
-//! 4. **Describe** ([`describe`]), for the first call of a function with a SELECT of its own: one shard is asked what the
-//!    query's columns are.
-//! 5. **Dispatch** ([`dispatch`]): the query is sent on all connections, and the reactor runs until every answer has
-//!    arrived. Rows are read as they come, between the polls of the connections and never inside one, because input
-//!    functions are user code as well. Rows of a later partition that come early wait in a store of their own ([`rows`]).
+//! 4. **Rehearse**, for the first call of a function with a SELECT of its own: one shard is asked what the query's columns
+//!    are, so that nothing runs if they aren't the right ones.
+//! 5. **Dispatch** ([`dispatch`]): the query is sent on all connections ([`shard_query`]), and the reactor runs until
+//!    every answer has arrived. Rows are read as they come, straight from the buffer that they were received in. No
+//!    connection is in the middle of anything meanwhile, because input functions are user code as well. Rows of a later
+//!    partition that come early wait in a store of their own ([`rows`]).
 //! 6. **Finish**: the connections go back to the pool, the result to the caller.
 //!
 //! An error ends it wherever it is, be it ours, a shard's, PostgreSQL's own (a bad value) or an interrupt. Then the other
@@ -30,27 +31,28 @@
 
 mod abandon;
 mod connect;
-mod describe;
 mod dispatch;
 mod route;
 mod rows;
+mod shard_query;
 mod split;
 
 use crate::cluster::{self, ClusterOptions};
-use crate::codec::Parameter;
 use crate::error::{Problem, Result};
-use crate::function::{Destination, Function, Name, RemoteQuery, RunOn, Shape};
+use crate::function::{Destination, Function, Name, RemoteQuery, RunOn};
 use crate::pg::calls::Call;
 use crate::pg::{guc, interrupts, waitevent};
 use crate::pool::{Checkout, Key};
 use crate::reactor::{self, Interrupts};
+use crate::settings;
+use crate::wire::{Arguments, Format};
 use dispatch::Dispatch;
 use pgrx::pg_sys::Datum;
 use route::Share;
 use rows::Output;
+use shard_query::Request;
 use split::Split;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Instant;
 
 /// Runs one call of `function` and returns its result.
@@ -66,43 +68,49 @@ pub fn execute(function: &Function, call: Call) -> Result<Datum, Problem> {
         Some(split) => route::split(run_on, function, cluster, call, split)?,
         None => route::whole(run_on, function, cluster, call)?,
     };
-    let parameters = guc::with_portable_output(|| parameters(function, &shape.query, call, split.as_ref(), &shares));
+    let text_only = cluster.options.disable_binary;
+    let request = Request {
+        shape,
+        text_only,
+        prepare: cluster.options.prepared_statements.unwrap_or_else(settings::prepared_statements),
+        is_rehearsal: false,
+    };
+    let arguments =
+        guc::with_portable_output(|| arguments(function, &shape.query, call, split.as_ref(), &shares, text_only));
+    if arguments.iter().any(|arguments| arguments.are_too_long()) {
+        return Err(Problem::ArgumentsTooLong);
+    }
     let keys: Vec<_> = shares.iter().map(|share| access.key(share.endpoint)).collect();
     let output = Output::new(&shape.returns, function.returns_set, call, keys.len())?;
-    Execution { label: &function.label, shape, options: &cluster.options, parameters, output }.run(keys)
+    Execution { label: &function.label, request, options: &cluster.options, arguments, output }.run(keys)
 }
 
-/// The parameters for each share. What isn't cut is written once, for all of them.
-fn parameters(
+/// The arguments for each share. If nothing is cut, they are encoded once, for all of them.
+fn arguments(
     function: &Function,
     query: &RemoteQuery,
     call: Call,
     split: Option<&Split>,
     shares: &[Share],
-) -> Vec<Arc<[Parameter]>> {
-    let write = |argument: usize, value| function.arguments[argument].write(value);
-    let is_cut = |argument| function.split.iter().any(|&(cut, _)| cut == argument);
-    let whole: Arc<[Parameter]> = query
-        .parameters
-        .iter()
-        .map(|&argument| match is_cut(argument) {
-            true => Parameter::NULL,
-            false => write(argument, call.argument(argument)),
-        })
-        .collect();
-    let Some(split) = split else {
-        return vec![whole; shares.len()];
-    };
-    let own = |share: &Share| {
-        let mut own = whole.clone();
-        for (parameter, &argument) in Arc::make_mut(&mut own).iter_mut().zip(&query.parameters) {
-            if let Some(piece) = split.piece(argument, &share.elements) {
-                *parameter = write(argument, Some(piece));
-            }
+    text_only: bool,
+) -> Vec<Rc<Arguments>> {
+    let encode = |share: Option<&Share>| {
+        let mut arguments = Arguments::default();
+        for &argument in &query.parameters {
+            let codec = &function.arguments[argument];
+            let format = if text_only { Format::Text } else { codec.format() };
+            let piece = share.and_then(|share| split?.piece(argument, &share.elements));
+            arguments.push(format, |out| match piece {
+                Some(elements) => codec.write_elements(elements, format, out),
+                None => codec.write(call.argument(argument), format, out),
+            });
         }
-        own
+        Rc::new(arguments)
     };
-    shares.iter().map(own).collect()
+    match split {
+        Some(_) => shares.iter().map(|share| encode(Some(share))).collect(),
+        None => vec![encode(None); shares.len()],
+    }
 }
 
 fn name(name: &Name, call: Call) -> Result<Rc<str>, Problem> {
@@ -115,10 +123,10 @@ fn name(name: &Name, call: Call) -> Result<Rc<str>, Problem> {
 /// A call that is running.
 struct Execution<'f> {
     label: &'f str,
-    shape: &'f Shape,
+    request: Request<'f>,
     options: &'f ClusterOptions,
     /// For each connection.
-    parameters: Vec<Arc<[Parameter]>>,
+    arguments: Vec<Rc<Arguments>>,
     output: Output<'f>,
 }
 
@@ -127,30 +135,32 @@ impl Execution<'_> {
         let options = self.options;
         let mut connections = connect::connect(keys, options.connection_lifetime, options.connect_timeout)?;
         let deadline = options.query_timeout.map(|timeout| Instant::now() + timeout);
-        let query = match (self.shape.query.ready(), connections.first_mut()) {
-            (Ok(query), _) => query,
-            (Err(text), Some(connection)) => {
-                describe::describe(connection, &text, self.label, self.shape, deadline)?;
-                self.shape.query.ready().map_err(|_| Problem::NotDescribed)?
-            }
-            (Err(_), None) => return self.output.finish(), // nowhere to run, so there is no row
-        };
-        let mut watch = lone(&mut connections).and_then(|connection| connection.watch.take());
-        let mut dispatch = Dispatch::new(self.label, query, deadline, &mut self.output);
-        dispatch.send(connections, self.parameters);
-
-        // An ERROR that unwinds out of here (an interrupt, an input function's) is held until the shards have been told.
-        let outcome =
-            interrupts::catch(|| reactor::run(&mut dispatch, &mut watch, waitevent::WAIT_EXTENSION, Interrupts::Serve));
-        if !matches!(outcome, Ok(Ok(()))) {
-            self.shape.query.forget();
+        if !connections.is_empty() && !self.request.shape.is_rehearsed() {
+            let others = connections.split_off(1);
+            connections = self.converse(true, connections, deadline)?;
+            connections.extend(others);
+            self.request.shape.set_rehearsed();
         }
-        match outcome {
-            Ok(Ok(())) => {
-                dispatch.keep_watch(watch);
-                drop(dispatch);
-                self.output.finish()
-            }
+        self.converse(false, connections, deadline)?;
+        self.output.finish()
+    }
+
+    /// Sends the request on these connections and takes the whole answers. Gives the connections back.
+    fn converse(
+        &mut self,
+        is_rehearsal: bool,
+        connections: Vec<Checkout>,
+        deadline: Option<Instant>,
+    ) -> Result<Vec<Checkout>, Problem> {
+        let request = Request { is_rehearsal, ..self.request };
+        let arguments = self.arguments.iter().cloned();
+        let mut dispatch = Dispatch::new(self.label, &request, connections, arguments, deadline, &mut self.output)?;
+        let mut watch = dispatch.take_watch();
+        // An ERROR that unwinds out of here (an interrupt, an input function's) is held until the shards have been told.
+        match interrupts::catch(|| {
+            reactor::run(&mut dispatch, &mut watch, waitevent::WAIT_EXTENSION, Interrupts::Serve)
+        }) {
+            Ok(Ok(())) => Ok(dispatch.into_connections(watch)),
             Ok(Err(Problem::QueryTimeout)) => {
                 abandon::abandon_late(dispatch);
                 Err(Problem::QueryTimeout)
@@ -164,13 +174,5 @@ impl Execution<'_> {
                 unwinding.resume()
             }
         }
-    }
-}
-
-/// The connection, if there is just one.
-fn lone(connections: &mut [Checkout]) -> Option<&mut Checkout> {
-    match connections {
-        [connection] => Some(connection),
-        _ => None,
     }
 }

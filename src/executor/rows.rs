@@ -5,15 +5,14 @@
 //! ones wait in stores of their own, which spill to disk as the result does. So no shard is held back, and memory stays
 //! within twice `work_mem`.
 
-use crate::codec::ColumnCodec;
 use crate::error::Problem;
-use crate::function::Returns;
+use crate::function::{Reading, Returns};
 use crate::pg::calls::Call;
 use crate::pg::memory::OwnedContext;
 use crate::pg::row_type::RowType;
 use crate::pg::tuplestore::{RowStore, SideStore, work_mem};
+use crate::wire::{Fields, Place};
 use pgrx::pg_sys::Datum;
-use tokio_postgres::Row;
 
 /// The result of a call as it grows.
 pub struct Output<'f> {
@@ -59,17 +58,17 @@ impl<'f> Output<'f> {
     }
 
     /// Takes a row of a shard. The local input functions may raise an ERROR.
-    pub fn row(&mut self, shard: usize, row: &Row) {
+    pub fn row(&mut self, shard: usize, reading: &Reading, row: Fields<'_>) -> Result<(), Problem> {
         match &mut self.target {
             Target::One { rows, value } => {
                 *rows += 1;
                 if *rows == 1 {
-                    *value = self.reader.value(row);
+                    *value = self.reader.value(reading, row)?;
                 }
             }
             Target::Set { result, row_type, early, turn, scratch, .. } => {
                 scratch.reset();
-                let (values, nulls) = scratch.enter(|| self.reader.fields(row));
+                let (values, nulls) = scratch.enter(|| self.reader.fields(reading, row))?;
                 if shard == *turn {
                     result.put(row_type, values, nulls);
                 } else {
@@ -78,6 +77,7 @@ impl<'f> Output<'f> {
                 }
             }
         }
+        Ok(())
     }
 
     /// A shard's answer is complete.
@@ -109,6 +109,7 @@ struct RowReader<'f> {
     returns: &'f Returns,
     values: Vec<Datum>,
     nulls: Vec<bool>,
+    places: Vec<Place>,
     scratch: Vec<u8>,
 }
 
@@ -118,41 +119,39 @@ impl<'f> RowReader<'f> {
             Returns::Scalar(..) => 1,
             Returns::Row(row) => row.columns.len(),
         };
-        RowReader { returns, values: vec![Datum::null(); width], nulls: vec![true; width], scratch: Vec::new() }
+        RowReader {
+            returns,
+            values: vec![Datum::null(); width],
+            nulls: vec![true; width],
+            places: Vec::new(),
+            scratch: Vec::new(),
+        }
     }
 
     /// The row as the function's one value; `None` if it is NULL.
-    fn value(&mut self, row: &Row) -> Option<Datum> {
-        match self.returns {
-            Returns::Scalar(codec, _) => codec.read(row, 0, &mut self.scratch),
-            Returns::Row(codec) => {
-                self.fields(row);
-                Some(codec.row_type.form(&mut self.values, &mut self.nulls))
-            }
-        }
+    fn value(&mut self, reading: &Reading, row: Fields<'_>) -> Result<Option<Datum>, Problem> {
+        self.fields(reading, row)?;
+        Ok(match self.returns {
+            Returns::Scalar(..) => (!self.nulls[0]).then(|| self.values[0]),
+            Returns::Row(codec) => Some(codec.row_type.form(&mut self.values, &mut self.nulls)),
+        })
     }
 
     /// The row's fields, one for each column of the row type.
-    fn fields(&mut self, row: &Row) -> (&mut [Datum], &mut [bool]) {
-        match self.returns {
-            Returns::Scalar(codec, _) => self.field(0, codec, row, 0),
-            Returns::Row(codec) => {
-                let mut field = 0;
-                for (place, column) in codec.columns.iter().enumerate() {
-                    if let Some((_, codec)) = column {
-                        self.field(place, codec, row, field);
-                        field += 1;
-                    }
-                }
-                codec.row_type.check_domain(&mut self.values, &mut self.nulls);
-            }
+    fn fields(&mut self, reading: &Reading, row: Fields<'_>) -> Result<(&mut [Datum], &mut [bool]), Problem> {
+        if row.locate(&mut self.places).is_err() || self.places.len() != reading.width() {
+            return Err(Problem::InvalidRow);
         }
-        (&mut self.values, &mut self.nulls)
-    }
-
-    fn field(&mut self, place: usize, codec: &ColumnCodec, row: &Row, field: usize) {
-        let value = codec.read(row, field, &mut self.scratch);
-        self.nulls[place] = value.is_none();
-        self.values[place] = value.unwrap_or(Datum::null());
+        let mut columns = reading.columns();
+        for (place, codec) in self.returns.places() {
+            let Some((field, format)) = columns.next() else { break };
+            let value = codec.read(row.field(&self.places[field]), format, &mut self.scratch)?;
+            self.nulls[place] = value.is_none();
+            self.values[place] = value.unwrap_or(Datum::null());
+        }
+        if let Returns::Row(codec) = self.returns {
+            codec.row_type.check_domain(&mut self.values, &mut self.nulls);
+        }
+        Ok((&mut self.values, &mut self.nulls))
     }
 }

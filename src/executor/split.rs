@@ -45,10 +45,14 @@ impl Split {
         self.array(argument).map(|array| array.elements[number])
     }
 
-    /// An argument with only these elements of it, in their order; `None` if that argument isn't cut.
-    pub fn piece(&self, argument: usize, elements: &[usize]) -> Option<Datum> {
+    /// These elements of an argument, in their order; `None` if that argument isn't cut.
+    pub fn piece<'s>(
+        &'s self,
+        argument: usize,
+        elements: &'s [usize],
+    ) -> Option<impl ExactSizeIterator<Item = Option<Datum>> + 's> {
         let array = self.array(argument)?;
-        Some(array.element_type.array(elements.iter().map(|&number| array.elements[number])))
+        Some(elements.iter().map(|&number| array.elements[number]))
     }
 
     fn array(&self, argument: usize) -> Option<&SplitArray> {

@@ -10,13 +10,15 @@
 mod compile;
 mod element_query;
 mod local_query;
+mod reading;
 mod remote_query;
 mod shape;
 
 pub use compile::compile;
 pub use element_query::ElementQuery;
 pub use local_query::LocalQuery;
-pub use remote_query::{RemoteColumn, RemoteQuery, Wrapped};
+pub use reading::Reading;
+pub use remote_query::RemoteQuery;
 pub use shape::{Returns, Shape};
 
 use crate::codec::ParameterCodec;

@@ -1,6 +1,6 @@
 //! What comes back from a function, and the query that asks for it.
 
-use super::RemoteQuery;
+use super::{Reading, RemoteQuery};
 use crate::codec::{ColumnCodec, ParameterCodec};
 use crate::error::Problem;
 use crate::parser;
@@ -9,7 +9,7 @@ use crate::pg::inval;
 use crate::pg::memory::OwnedContext;
 use crate::pg::row_type::{ResultShape, RowType, expected_row, result_shape};
 use pgrx::pg_sys::Oid;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 /// A result's columns, how they are read, and the query.
@@ -19,6 +19,10 @@ pub struct Shape {
     pub returns: Returns,
     /// The query.
     pub query: RemoteQuery,
+    /// How rows are read if the query asks for the columns as we read them, and so if all values are to travel as text.
+    as_asked: Rc<Reading>,
+    as_text: Rc<Reading>,
+    is_rehearsed: Cell<bool>,
     /// Where the codecs' functions keep their notes. Declared last, because it must be dropped last.
     _context: OwnedContext,
 }
@@ -26,7 +30,25 @@ pub struct Shape {
 impl Shape {
     /// The shape of a result and of the query for it.
     pub fn new(returns: Returns, query: RemoteQuery, context: OwnedContext) -> Shape {
-        Shape { returns, query, _context: context }
+        let as_asked = Rc::new(Reading::as_asked(&returns, false));
+        let as_text = Rc::new(Reading::as_asked(&returns, true));
+        let is_rehearsed = Cell::new(!query.is_users);
+        Shape { returns, query, as_asked, as_text, is_rehearsed, _context: context }
+    }
+
+    /// Whether a shard has said once that the query has the right columns. Of our own queries that is known.
+    pub fn is_rehearsed(&self) -> bool {
+        self.is_rehearsed.get()
+    }
+
+    /// A shard has said so.
+    pub fn set_rehearsed(&self) {
+        self.is_rehearsed.set(true);
+    }
+
+    /// How rows of a query that isn't the user's are read.
+    pub fn reading(&self, text_only: bool) -> Rc<Reading> {
+        if text_only { self.as_text.clone() } else { self.as_asked.clone() }
     }
 
     /// Whether all types are still called what the query calls them, and the row type is what it was.
@@ -74,6 +96,26 @@ impl Returns {
             Returns::Scalar(_, row_type) => row_type,
             Returns::Row(row) => &row.row_type,
         }
+    }
+
+    /// The columns to be read, in order: their numbers in the row type, and how they are read.
+    pub fn places(&self) -> impl Iterator<Item = (usize, &ColumnCodec)> {
+        let (lone, row) = match self {
+            Returns::Scalar(codec, _) => (Some((0, codec)), None),
+            Returns::Row(row) => (None, Some(row)),
+        };
+        let columns = row.into_iter().flat_map(|row| row.columns.iter().enumerate());
+        lone.into_iter().chain(columns.filter_map(|(place, column)| Some((place, &column.as_ref()?.1))))
+    }
+
+    /// Their names; `None` for a lone one, which has none.
+    pub fn names(&self) -> impl Iterator<Item = Option<&str>> {
+        let (lone, row) = match self {
+            Returns::Scalar(..) => (Some(None), None),
+            Returns::Row(row) => (None, Some(row)),
+        };
+        let of_row = row.into_iter().flat_map(|row| row.columns.iter().flatten());
+        lone.into_iter().chain(of_row.map(|(name, _)| Some(name.as_str())))
     }
 }
 

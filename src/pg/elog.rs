@@ -15,8 +15,8 @@ pub struct SqlState(pub [u8; 5]);
 
 impl SqlState {
     /// The code from text that a server sent; what isn't five characters of the SQLSTATE alphabet becomes XX000.
-    pub fn from_wire(code: &str) -> SqlState {
-        match <[u8; 5]>::try_from(code.as_bytes()) {
+    pub fn from_wire(code: &[u8]) -> SqlState {
+        match <[u8; 5]>::try_from(code) {
             Ok(code) if code.iter().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit()) => SqlState(code),
             _ => SqlState(*b"XX000"),
         }

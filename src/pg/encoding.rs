@@ -37,6 +37,16 @@ pub fn from_server(bytes: &[u8]) -> String {
     }
 }
 
+/// Text from the wire, where it is meant to be UTF-8, for a message: what isn't valid is replaced, but for an SQL_ASCII
+/// database, where it passes.
+pub fn from_wire(bytes: &[u8]) -> String {
+    match str::from_utf8(bytes) {
+        Ok(text) => text.to_owned(),
+        Err(_) if database_is_sql_ascii() => carry_stray_bytes(bytes),
+        Err(_) => String::from_utf8_lossy(bytes).into_owned(),
+    }
+}
+
 /// As [`from_server`], from a C string.
 ///
 /// # Safety

@@ -3,11 +3,22 @@
 use crate::reactor::{Socket, Wakeup};
 use socket2::SockAddr;
 use std::cell::RefCell;
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
 use tokio_postgres::{CancelToken, NoTls};
+
+/// What a server wants to see before it cancels. It is a secret.
+#[derive(Clone)]
+pub struct CancelKey(pub CancelToken);
+
+impl fmt::Debug for CancelKey {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("CancelKey")
+    }
+}
 
 /// A cancel request on its way: a connection of its own, to the same address.
 ///
@@ -20,7 +31,7 @@ pub struct Cancelling {
 }
 
 impl Cancelling {
-    pub(super) fn new(address: SockAddr, token: CancelToken) -> Cancelling {
+    pub(super) fn new(address: SockAddr, CancelKey(token): CancelKey) -> Cancelling {
         let current = Rc::new(RefCell::new(None));
         let published = current.clone();
         let future = Box::pin(async move {

@@ -1,8 +1,11 @@
 //! Connections of this backend to shards, kept for the session.
 //!
 //! What it owns: opening a connection ([`Opening`]), its whole state ([`Connection`]), who may use it next
-//! ([`checkout`], [`Checkout`]), and asking a server to cancel ([`cancel::Cancelling`]). What it must not know:
-//! functions, partitions, queries, rows.
+//! ([`checkout`], [`Checkout`]), what is prepared on it ([`statements`]), and asking a server to cancel
+//! ([`cancel::Cancelling`]). What it must not know: functions, partitions, what queries and rows mean.
+//!
+//! tokio-postgres does the login, and knows how to ask for a cancel. From the login on the session is ours ([`stream`]):
+//! each of its messages would be several allocations there, and each row.
 //!
 //! A connection is owned, not shared. Whoever runs a query takes the whole of it out of the pool and gives it back by
 //! dropping the [`Checkout`]. A call that is made while another one is under way (in an argument, in a hash function,
@@ -17,10 +20,13 @@
 mod cancel;
 mod connection;
 mod opening;
+mod statements;
+mod stream;
 
 pub use cancel::Cancelling;
-pub use connection::{Connection, Incoming, goes_on};
+pub use connection::{Connection, goes_on, remote_error};
 pub use opening::Opening;
+pub use statements::{RemoteColumn, name_of};
 
 use crate::conninfo::Secret;
 use std::cell::RefCell;
@@ -103,10 +109,10 @@ impl DerefMut for Checkout {
 impl Drop for Checkout {
     // Safe during abort: moves Rust values about, or closes descriptors.
     fn drop(&mut self) {
-        if let Some(connection) = self.connection.take()
+        if let Some(mut connection) = self.connection.take()
             && !connection.in_doubt
-            && !connection.is_for_once
         {
+            connection.tidy();
             IDLE.with(|idle| idle.borrow_mut().entry(connection.key().clone()).or_default().push(connection));
         }
     }

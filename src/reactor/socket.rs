@@ -7,8 +7,8 @@ use std::future::poll_fn;
 use std::io::{self, ErrorKind, Read as _};
 use std::os::fd::{AsRawFd, RawFd};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -16,6 +16,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// socket, closed when the last of them is dropped: the future has one, the loop another.
 #[derive(Clone, Debug)]
 pub struct Socket(Arc<Shared>);
+
+/// A socket that may have been closed meanwhile.
+#[derive(Clone, Debug)]
+pub struct WeakSocket(Weak<Shared>);
 
 #[derive(Debug)]
 struct Shared {
@@ -110,8 +114,18 @@ impl Socket {
         .await;
     }
 
-    /// One read; `None` if there is nothing to read.
-    fn read(&self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+    /// Whether a read is worth trying.
+    pub fn is_readable(&self) -> bool {
+        self.0.readable.load(Relaxed)
+    }
+
+    /// From now on a read is worth trying, whatever the loop has seen.
+    pub fn set_readable(&self) {
+        self.0.readable.store(true, Relaxed);
+    }
+
+    /// One read; `None` if there is nothing to read. 0 is the end of the stream.
+    pub fn read(&self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
         loop {
             match (&self.0.socket).read(buffer) {
                 Ok(n) => {
@@ -121,6 +135,29 @@ impl Socket {
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     self.0.readable.store(false, Relaxed);
+                    return Ok(None);
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// One write; `None` if there is no room now, which the loop then waits for.
+    pub fn write(&self, bytes: &[u8]) -> io::Result<Option<usize>> {
+        if self.0.blocked.load(Relaxed) {
+            return Ok(None);
+        }
+        loop {
+            // A peer that is gone must be an error, not a SIGPIPE.
+            match self.0.socket.send_with_flags(bytes, libc::MSG_NOSIGNAL) {
+                Ok(n) => {
+                    self.0.wants_room.store(false, Relaxed);
+                    return Ok(Some(n));
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.0.blocked.store(true, Relaxed);
+                    self.0.wants_room.store(true, Relaxed);
                     return Ok(None);
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -147,6 +184,28 @@ impl Socket {
     }
 }
 
+impl Socket {
+    pub(super) fn downgrade(&self) -> WeakSocket {
+        WeakSocket(Arc::downgrade(&self.0))
+    }
+
+    /// Differs from that of every other socket that there is, or that a [`WeakSocket`] remembers.
+    pub(super) fn identity(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
+}
+
+impl WeakSocket {
+    /// The socket, if it is still open.
+    pub(super) fn upgrade(&self) -> Option<Socket> {
+        self.0.upgrade().map(Socket)
+    }
+
+    pub(super) fn identity(&self) -> usize {
+        self.0.as_ptr().addr()
+    }
+}
+
 impl AsyncRead for Socket {
     fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if !self.0.readable.load(Relaxed) {
@@ -165,24 +224,10 @@ impl AsyncRead for Socket {
 
 impl AsyncWrite for Socket {
     fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        if self.0.blocked.load(Relaxed) {
-            return Poll::Pending;
-        }
-        loop {
-            // A peer that is gone must be an error, not a SIGPIPE.
-            match self.0.socket.send_with_flags(bytes, libc::MSG_NOSIGNAL) {
-                Ok(n) => {
-                    self.0.wants_room.store(false, Relaxed);
-                    return Poll::Ready(Ok(n));
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    self.0.blocked.store(true, Relaxed);
-                    self.0.wants_room.store(true, Relaxed);
-                    return Poll::Pending;
-                }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Poll::Ready(Err(error)),
-            }
+        match self.write(bytes) {
+            Ok(Some(n)) => Poll::Ready(Ok(n)),
+            Ok(None) => Poll::Pending,
+            Err(error) => Poll::Ready(Err(error)),
         }
     }
 

@@ -1,48 +1,68 @@
 //! Simple queries to a server that has just let us in, before anything else is asked of it.
 
 use super::search::{Failure, Next};
-use super::session::{self, Protocol};
-use std::future::{Future, poll_fn};
-use std::pin::pin;
-use std::task::{Context, Poll};
-use tokio_postgres::{Client, SimpleQueryMessage};
+use super::session::answer_text;
+use crate::pool::connection::{breakdown, remote_error};
+use crate::pool::stream::{End, Stream};
+use crate::wire::Message;
+use std::future::poll_fn;
+use std::task::Poll;
 
 /// The one value that the query returns.
-pub async fn value_of(query: &str, client: &Client, protocol: &mut Protocol) -> Result<String, Failure> {
-    let value = ask(query, client, protocol).await?.into_iter().find_map(|message| match message {
-        SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
-        _ => None,
-    });
-    value.ok_or_else(|| failed(format!("\"{query}\" failed")))
+pub async fn value_of(query: &str, stream: &mut Stream) -> Result<String, Failure> {
+    ask(query, stream).await?.ok_or_else(|| failed(format!("\"{query}\" failed")))
 }
 
-/// What the server answers to the query.
-pub async fn ask(query: &str, client: &Client, protocol: &mut Protocol) -> Result<Vec<SimpleQueryMessage>, Failure> {
-    let mut answer = pin!(client.simple_query(query));
-    let answer = poll_fn(|context| match answer.as_mut().poll(context) {
-        Poll::Ready(answer) => Poll::Ready(answer.map(Some)),
-        Poll::Pending => drive(protocol, context).map(|end| end.map(|()| None)),
-    })
-    .await;
-    match answer {
-        Ok(Some(messages)) => Ok(messages),
-        Ok(None) => Err(failed(format!("\"{query}\" failed"))),
-        Err(error) => Err(failed(format!("\"{query}\" failed: {}", session::refusal(&error).reason))),
+/// Runs the query; the first value of what it returns, if it returns one.
+pub async fn ask(query: &str, stream: &mut Stream) -> Result<Option<String>, Failure> {
+    stream.outbox.query(query);
+    let mut answer = Answer::default();
+    let end = poll_fn(|_| answer.advance(stream)).await;
+    let reason = match (answer.error, end) {
+        (None, Ok(())) => return Ok(answer.value),
+        (Some(error), _) => error,
+        (None, Err(end)) => breakdown(&end),
+    };
+    Err(failed(format!("\"{query}\" failed: {reason}")))
+}
+
+#[derive(Default)]
+struct Answer {
+    value: Option<String>,
+    error: Option<String>,
+}
+
+impl Answer {
+    /// Takes what has arrived. `Ready` when it is complete.
+    fn advance(&mut self, stream: &mut Stream) -> Poll<Result<(), End>> {
+        loop {
+            match stream.has_message() {
+                Ok(true) => {}
+                Ok(false) => return Poll::Pending,
+                Err(end) => return Poll::Ready(Err(end)),
+            }
+            match stream.take() {
+                Ok(Some(Message::Row(row))) => {
+                    let mut places = Vec::new();
+                    if row.locate(&mut places).is_err() {
+                        return Poll::Ready(Err(End::Malformed));
+                    }
+                    let value = places.first().and_then(|place| row.field(place));
+                    self.value = value.map(|value| String::from_utf8_lossy(value).into_owned());
+                }
+                Ok(Some(Message::Error(report))) => {
+                    let error = remote_error(&report);
+                    let (detail, hint) = (error.detail.as_deref(), error.hint.as_deref());
+                    self.error = Some(answer_text(&error.severity, &error.message, detail, hint));
+                }
+                Ok(Some(Message::Ready)) => return Poll::Ready(Ok(())),
+                Ok(_) => {} // a notice on logging in is for nobody here
+                Err(end) => return Poll::Ready(Err(end)),
+            }
+        }
     }
 }
 
 fn failed(reason: String) -> Failure {
     Failure { reason, sqlstate: None, next: Next::Host }
-}
-
-/// Lets the connection send and receive. `Ready` when it is over.
-fn drive(protocol: &mut Protocol, context: &mut Context<'_>) -> Poll<Result<(), tokio_postgres::Error>> {
-    loop {
-        match protocol.poll_message(context) {
-            Poll::Ready(Some(Ok(_))) => {} // a notice on logging in is for nobody here
-            Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(error)),
-            Poll::Ready(None) => return Poll::Ready(Ok(())),
-            Poll::Pending => return Poll::Pending,
-        }
-    }
 }

@@ -23,7 +23,7 @@ mod search;
 mod session;
 mod standing;
 
-pub use session::Protocol;
+pub use session::Opened;
 
 use super::connection::Connection;
 use super::{Checkout, Key};
@@ -35,7 +35,6 @@ use awaited::Awaited;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -43,7 +42,7 @@ use std::time::{Duration, Instant};
 pub struct Opening {
     future: Pin<Box<dyn Future<Output = Result<Box<Connection>, Problem>>>>,
     awaited: Rc<Awaited>,
-    wakeup: Arc<Wakeup>,
+    wakeup: Wakeup,
     database: String,
     deadline: Option<Instant>,
 }
@@ -69,8 +68,8 @@ impl Opening {
 
         let deadline = timeout.or(endpoint.connect_timeout).map(|timeout| Instant::now() + timeout);
         let awaited = Rc::new(Awaited::default());
-        let wakeup = Arc::new(Wakeup::new());
-        let future = Box::pin(search::search(key, endpoint, deadline, awaited.clone(), wakeup.clone()));
+        let wakeup = Wakeup::new();
+        let future = Box::pin(search::search(key, endpoint, deadline, awaited.clone()));
         Ok(Opening { future, awaited, wakeup, database, deadline })
     }
 

@@ -1,8 +1,8 @@
-//! What a server asks for before it lets us in (pure).
+//! What a server says before it lets us in (pure).
 //!
 //! `require_auth` says which ways of authentication are acceptable, and must be enforced before anything is answered: a
 //! password in clear text can't be taken back. tokio-postgres answers whatever it is asked, so the server's messages
-//! are looked at on their way to it.
+//! are looked at on their way to it, up to the one that says that the session has begun.
 
 use crate::conninfo::{AuthMethod, RequireAuth};
 
@@ -12,7 +12,9 @@ pub struct Questions {
     required: RequireAuth,
     /// What the server has asked for so far.
     asked: Option<AuthMethod>,
-    /// As much of the current message as has to be known: its type, its length and, of a question, the kind.
+    /// The server's process ID, once it has told us.
+    process_id: Option<u32>,
+    /// As much of the current message as has to be known: its type, its length, and sometimes the number after it.
     head: Vec<u8>,
     /// How many bytes of the current message are still to come and don't matter.
     rest: usize,
@@ -23,8 +25,8 @@ pub struct Questions {
 pub enum Startup {
     /// The server may ask again.
     GoesOn,
-    /// We are in.
-    Over,
+    /// We are in: the session begins after this many of the bytes.
+    Over(usize),
 }
 
 /// Why the server gets no answer, in libpq's words.
@@ -38,8 +40,13 @@ pub enum Unacceptable {
     Malformed,
 }
 
+// Types of messages.
+const AUTHENTICATION: u8 = b'R';
+const BACKEND_KEY_DATA: u8 = b'K';
+const READY_FOR_QUERY: u8 = b'Z';
+
 const TYPE_AND_LENGTH: usize = 5;
-const WITH_KIND: usize = 9;
+const WITH_NUMBER: usize = 9;
 
 /// The longest message that libpq would take from a server that it doesn't trust yet: a question, and an error.
 const LONGEST_QUESTION: usize = 2000;
@@ -47,35 +54,64 @@ const LONGEST_OTHER: usize = 30_000;
 
 impl Questions {
     pub fn new(required: RequireAuth) -> Questions {
-        Questions { required, asked: None, head: Vec::with_capacity(WITH_KIND), rest: 0 }
+        Questions { required, asked: None, process_id: None, head: Vec::with_capacity(WITH_NUMBER), rest: 0 }
+    }
+
+    /// The server's process ID as it is told to clients, for cancel requests. A pooler has one of its own.
+    pub fn process_id(&self) -> Option<u32> {
+        self.process_id
     }
 
     /// Takes notice of the next bytes.
-    pub fn hear(&mut self, mut bytes: &[u8]) -> Result<Startup, Unacceptable> {
-        while let Some((&first, after)) = bytes.split_first() {
+    pub fn hear(&mut self, bytes: &[u8]) -> Result<Startup, Unacceptable> {
+        let mut heard = 0;
+        while heard < bytes.len() {
             if self.rest > 0 {
-                let skipped = self.rest.min(bytes.len());
+                let skipped = self.rest.min(bytes.len() - heard);
                 self.rest -= skipped;
-                bytes = &bytes[skipped..];
-                continue;
+                heard += skipped;
+            } else {
+                self.head.push(bytes[heard]);
+                heard += 1;
+                if !self.has_whole_head() {
+                    continue;
+                }
+                self.read_head()?;
             }
-            self.head.push(first);
-            bytes = after;
-            let is_question = self.head[0] == b'R';
-            if self.head.len() < if is_question { WITH_KIND } else { TYPE_AND_LENGTH } {
-                continue;
+            if self.rest == 0 {
+                let last = self.head[0] == READY_FOR_QUERY;
+                self.head.clear();
+                if last {
+                    return Ok(Startup::Over(heard));
+                }
             }
-            // The length counts itself, but not the type.
-            self.rest = (self.number(1) as usize + 1).checked_sub(self.head.len()).ok_or(Unacceptable::Malformed)?;
-            if self.rest > if is_question { LONGEST_QUESTION } else { LONGEST_OTHER } {
-                return Err(Unacceptable::Malformed);
-            }
-            if is_question && self.question(self.number(5))? == Startup::Over {
-                return Ok(Startup::Over);
-            }
-            self.head.clear();
         }
         Ok(Startup::GoesOn)
+    }
+
+    fn has_whole_head(&self) -> bool {
+        let length = match self.head[0] {
+            AUTHENTICATION | BACKEND_KEY_DATA => WITH_NUMBER,
+            _ => TYPE_AND_LENGTH,
+        };
+        self.head.len() == length
+    }
+
+    fn read_head(&mut self) -> Result<(), Unacceptable> {
+        // The length counts itself, but not the type.
+        self.rest = (self.number(1) as usize + 1).checked_sub(self.head.len()).ok_or(Unacceptable::Malformed)?;
+        let longest = if self.head[0] == AUTHENTICATION { LONGEST_QUESTION } else { LONGEST_OTHER };
+        if self.rest > longest {
+            return Err(Unacceptable::Malformed);
+        }
+        match self.head[0] {
+            AUTHENTICATION => self.question(self.number(5)),
+            BACKEND_KEY_DATA => {
+                self.process_id = Some(self.number(5));
+                Ok(())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The four bytes at `at`.
@@ -84,7 +120,7 @@ impl Questions {
     }
 
     /// An Authentication message of this kind (PostgreSQL, "Message Formats").
-    fn question(&mut self, kind: u32) -> Result<Startup, Unacceptable> {
+    fn question(&mut self, kind: u32) -> Result<(), Unacceptable> {
         let (method, description) = match kind {
             0 => return self.let_in(),
             3 => (AuthMethod::Password, "server requested a cleartext password"),
@@ -105,15 +141,14 @@ impl Questions {
     }
 
     /// AuthenticationOk. Whether what was asked has been answered properly is for tokio-postgres to see to.
-    fn let_in(&self) -> Result<Startup, Unacceptable> {
+    fn let_in(&self) -> Result<(), Unacceptable> {
         let unasked = self.asked.is_none() && !self.required.allows(AuthMethod::None);
-        self.refuse_unless(!unasked, "server did not complete authentication")?;
-        Ok(Startup::Over)
+        self.refuse_unless(!unasked, "server did not complete authentication")
     }
 
-    fn refuse_unless(&self, acceptable: bool, description: &'static str) -> Result<Startup, Unacceptable> {
+    fn refuse_unless(&self, acceptable: bool, description: &'static str) -> Result<(), Unacceptable> {
         match acceptable {
-            true => Ok(Startup::GoesOn),
+            true => Ok(()),
             false => Err(Unacceptable::Method(self.required.to_string(), description)),
         }
     }
@@ -137,20 +172,20 @@ mod tests {
         RequireAuth::Only(vec![method])
     }
 
-    /// Hears all of it, in pieces of every size; the outcome is always the same.
+    /// Hears all of it, in pieces of every size; the outcome is always the same. `Over` counts from the first byte.
     #[track_caller]
     fn hear(required: RequireAuth, messages: &[Vec<u8>]) -> Result<Startup, Unacceptable> {
         let bytes = messages.concat();
         let outcome = |size| {
             let mut questions = Questions::new(required.clone());
-            let mut outcome = Ok(Startup::GoesOn);
-            for piece in bytes.chunks(size) {
-                outcome = questions.hear(piece);
-                if outcome != Ok(Startup::GoesOn) {
-                    break;
+            for (number, piece) in bytes.chunks(size).enumerate() {
+                match questions.hear(piece) {
+                    Ok(Startup::GoesOn) => {}
+                    Ok(Startup::Over(heard)) => return Ok(Startup::Over(number * size + heard)),
+                    Err(unacceptable) => return Err(unacceptable),
                 }
             }
-            outcome
+            Ok(Startup::GoesOn)
         };
         let whole = outcome(bytes.len());
         for size in 1..bytes.len() {
@@ -169,15 +204,31 @@ mod tests {
 
     #[test]
     fn what_is_required_lets_us_in() {
-        let greeting = question(0, b"");
-        let to_scram = [&scram()[..], std::slice::from_ref(&greeting)].concat();
-        assert_eq!(hear(only(AuthMethod::ScramSha256), &to_scram), Ok(Startup::Over));
-        assert_eq!(hear(RequireAuth::Any, &to_scram), Ok(Startup::Over));
-        assert_eq!(hear(RequireAuth::AllBut(vec![AuthMethod::Password]), &to_scram), Ok(Startup::Over));
-        assert_eq!(hear(only(AuthMethod::Md5), &[question(5, b"salt"), greeting.clone()]), Ok(Startup::Over));
-        assert_eq!(hear(only(AuthMethod::Password), &[question(3, b""), greeting.clone()]), Ok(Startup::Over));
-        assert_eq!(hear(only(AuthMethod::None), &[greeting]), Ok(Startup::Over));
+        let lets_in = |required: RequireAuth, questions: &[Vec<u8>]| {
+            let messages = [questions, &[question(0, b""), message(b'S', b"a\0b\0"), message(b'Z', b"I")]].concat();
+            let length = messages.concat().len();
+            let with_more = [messages, vec![message(b'S', b"c\0d\0")]].concat();
+            assert_eq!(hear(required, &with_more), Ok(Startup::Over(length)));
+        };
+        lets_in(only(AuthMethod::ScramSha256), &scram());
+        lets_in(RequireAuth::Any, &scram());
+        lets_in(RequireAuth::AllBut(vec![AuthMethod::Password]), &scram());
+        lets_in(only(AuthMethod::Md5), &[question(5, b"salt")]);
+        lets_in(only(AuthMethod::Password), &[question(3, b"")]);
+        lets_in(only(AuthMethod::None), &[]);
         assert_eq!(hear(RequireAuth::Any, &[question(99, b"")]), Ok(Startup::GoesOn));
+    }
+
+    #[test]
+    fn the_process_id_is_noted() {
+        for size in 1..14 {
+            let mut questions = Questions::new(RequireAuth::Any);
+            assert_eq!(questions.process_id(), None);
+            for piece in message(b'K', b"\0\x01\0\x02key!").chunks(size) {
+                assert_eq!(questions.hear(piece), Ok(Startup::GoesOn));
+            }
+            assert_eq!(questions.process_id(), Some(65538));
+        }
     }
 
     #[test]

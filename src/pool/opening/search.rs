@@ -13,9 +13,7 @@ use super::session;
 use crate::conninfo::{Endpoint, Host, LoadBalanceHosts, TargetSessionAttrs};
 use crate::error::Problem;
 use crate::pool::{Connection, Key};
-use crate::reactor::Wakeup;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Instant;
 
 /// Why one address wouldn't do.
@@ -44,7 +42,6 @@ pub async fn search(
     endpoint: Endpoint,
     deadline: Option<Instant>,
     awaited: Rc<Awaited>,
-    wakeup: Arc<Wakeup>,
 ) -> Result<Box<Connection>, Problem> {
     let mut hosts: Vec<&Host> = endpoint.hosts.iter().collect();
     let shuffle = endpoint.load_balance_hosts == LoadBalanceHosts::Random;
@@ -71,9 +68,8 @@ pub async fn search(
                 let share = share(deadline, count - number + hosts_to_come);
                 let session = session::open(&endpoint, host, &address, wanted, &awaited);
                 let failure = match awaited.within(share, session).await {
-                    Some(Ok((socket, client, protocol))) => {
-                        let database = endpoint.dbname.clone();
-                        return Ok(Box::new(Connection::new(key, database, address, socket, client, protocol, wakeup)));
+                    Some(Ok(opened)) => {
+                        return Ok(Box::new(Connection::new(key, endpoint.dbname.clone(), address, opened)));
                     }
                     Some(Err(failure)) => failure,
                     None => Failure { reason: "timeout expired".into(), sqlstate: None, next: Next::Address },

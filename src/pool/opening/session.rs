@@ -6,18 +6,27 @@ use super::questions::Unacceptable;
 use super::search::{Failure, Next};
 use super::{conversation, standing};
 use crate::conninfo::{Endpoint, Host, TargetSessionAttrs};
+use crate::pg::elog::SqlState;
 use crate::pg::{encoding, peer};
-use crate::pool::connection::{self, remote_error, system_message};
+use crate::pool::cancel::CancelKey;
+use crate::pool::connection::{io_breakdown, system_message};
+use crate::pool::stream::Stream;
 use crate::reactor::Socket;
 use socket2::{SockAddr, TcpKeepalive};
 use std::error::Error;
 use std::io;
 use std::time::{Duration, Instant};
-use tokio_postgres::tls::NoTlsStream;
-use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres::{Config, NoTls};
 
-/// tokio-postgres' half of a connection that does the I/O.
-pub type Protocol = tokio_postgres::Connection<Guarded, NoTlsStream>;
+/// A session that has begun.
+pub struct Opened {
+    /// Its messages.
+    pub stream: Stream,
+    /// What a cancel request must show.
+    pub key_to_cancel: CancelKey,
+    /// The server's process ID, as it told us.
+    pub process_id: Option<u32>,
+}
 
 /// How long to wait before a socket whose queue is full is tried again: at first, and at most.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(100));
@@ -33,20 +42,24 @@ pub async fn open(
     address: &SockAddr,
     wanted: TargetSessionAttrs,
     awaited: &Awaited,
-) -> Result<(Socket, Client, Protocol), Failure> {
+) -> Result<Opened, Failure> {
     let socket = connect(address, endpoint, awaited).await.map_err(unreachable)?;
     if let Some(name) = endpoint.requirepeer.as_deref().filter(|_| host.address.is_local()) {
         require_peer(&socket, name)?;
     }
     let guarded = Guarded::new(socket.clone(), endpoint.require_auth.clone());
-    let (client, mut protocol) =
+    let login = guarded.login();
+    let (client, protocol) =
         startup(endpoint, host).connect_raw(guarded, NoTls).await.map_err(|error| refused(endpoint, host, &error))?;
-    standing::check(wanted, &client, &mut protocol).await?;
+    let process_id = login.borrow().questions.process_id();
+    let received = login.borrow_mut().session.take();
+    let mut stream = Stream::new(socket, received.unwrap_or_default());
+    standing::check(wanted, |name| protocol.parameter(name), &mut stream).await?;
     if encoding::database_is_sql_ascii() {
         // Bytes of no known encoding can only pass between servers that don't look at them.
-        conversation::ask("SET client_encoding TO 'SQL_ASCII'", &client, &mut protocol).await?;
+        conversation::ask("SET client_encoding TO 'SQL_ASCII'", &mut stream).await?;
     }
-    Ok((socket, client, protocol))
+    Ok(Opened { stream, key_to_cancel: CancelKey(client.cancel_token()), process_id })
 }
 
 /// A connected socket.
@@ -143,31 +156,51 @@ fn refused(endpoint: &Endpoint, host: &Host, error: &tokio_postgres::Error) -> F
 }
 
 /// An error of a session that has only begun, in libpq's words.
-pub fn refusal(error: &tokio_postgres::Error) -> Failure {
+fn refusal(error: &tokio_postgres::Error) -> Failure {
     let (reason, sqlstate) = match error.as_db_error() {
         Some(answer) => {
-            let remote = remote_error("", answer);
-            let mut text = format!("{}:  {}", remote.severity, remote.message);
-            for (label, field) in [("DETAIL", &remote.detail), ("HINT", &remote.hint)] {
-                if let Some(field) = field {
-                    text.push_str(&format!("\n{label}:  {field}"));
-                }
-            }
-            (text, Some(remote.sqlstate))
+            let text = answer_text(answer.severity(), answer.message(), answer.detail(), answer.hint());
+            (text, Some(SqlState::from_wire(answer.code().code().as_bytes()).0))
         }
         None => (breakdown(error), None),
     };
     Failure { reason, sqlstate, next: Next::End }
 }
 
+/// What a server says when it refuses something, as libpq shows it.
+pub fn answer_text(severity: &str, message: &str, detail: Option<&str>, hint: Option<&str>) -> String {
+    let mut text = format!("{severity}:  {message}");
+    for (label, field) in [("DETAIL", detail), ("HINT", hint)] {
+        if let Some(field) = field {
+            text.push_str(&format!("\n{label}:  {field}"));
+        }
+    }
+    text
+}
+
 /// What ended the conversation, if the server didn't say.
 fn breakdown(error: &tokio_postgres::Error) -> String {
     let io_error = error.source().and_then(|source| source.downcast_ref::<io::Error>());
     let unacceptable = io_error.and_then(io::Error::get_ref).and_then(|inner| inner.downcast_ref::<Unacceptable>());
-    match (unacceptable, connection::breakdown(error)) {
+    match (unacceptable, io_error) {
         (Some(unacceptable), _) => unacceptable.to_string(),
-        // tokio-postgres has no kind of error for this one.
-        (None, text) if text.contains("password missing") => "fe_sendauth: no password supplied".to_owned(),
-        (None, text) => text,
+        (None, Some(error)) => io_breakdown(error),
+        (None, None) if error.is_closed() => io_breakdown(&io::ErrorKind::UnexpectedEof.into()),
+        (None, None) => match error_chain(error) {
+            // tokio-postgres has no kind of error for this one.
+            text if text.contains("password missing") => "fe_sendauth: no password supplied".to_owned(),
+            text => text,
+        },
     }
+}
+
+/// An error and its causes in one line, as tokio-postgres' own Display leaves the causes out.
+fn error_chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
 }

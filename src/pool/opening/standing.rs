@@ -5,20 +5,23 @@
 
 use super::conversation::value_of;
 use super::search::{Failure, Next};
-use super::session::Protocol;
 use crate::conninfo::TargetSessionAttrs;
-use tokio_postgres::Client;
+use crate::pool::stream::Stream;
 
-/// Fails if the session isn't what is wanted: then another host may be.
-pub async fn check(wanted: TargetSessionAttrs, client: &Client, protocol: &mut Protocol) -> Result<(), Failure> {
+/// Fails if the session isn't what is wanted: then another host may be. `parameter` is what came with the login.
+pub async fn check<'p>(
+    wanted: TargetSessionAttrs,
+    parameter: impl Fn(&str) -> Option<&'p str>,
+    stream: &mut Stream,
+) -> Result<(), Failure> {
     use TargetSessionAttrs::{Any, PreferStandby, Primary, ReadOnly, ReadWrite, Standby};
     let mismatch = match wanted {
         Any => None,
-        ReadWrite => is_read_only(client, protocol).await?.then_some("session is read-only"),
-        ReadOnly => (!is_read_only(client, protocol).await?).then_some("session is not read-only"),
-        Primary => is_in_recovery(client, protocol).await?.then_some("server is in hot standby mode"),
+        ReadWrite => is_read_only(parameter, stream).await?.then_some("session is read-only"),
+        ReadOnly => (!is_read_only(parameter, stream).await?).then_some("session is not read-only"),
+        Primary => is_in_recovery(parameter, stream).await?.then_some("server is in hot standby mode"),
         Standby | PreferStandby => {
-            (!is_in_recovery(client, protocol).await?).then_some("server is not in hot standby mode")
+            (!is_in_recovery(parameter, stream).await?).then_some("server is not in hot standby mode")
         }
     };
     match mismatch {
@@ -27,16 +30,16 @@ pub async fn check(wanted: TargetSessionAttrs, client: &Client, protocol: &mut P
     }
 }
 
-async fn is_read_only(client: &Client, protocol: &mut Protocol) -> Result<bool, Failure> {
-    match (protocol.parameter("default_transaction_read_only"), protocol.parameter("in_hot_standby")) {
+async fn is_read_only<'p>(parameter: impl Fn(&str) -> Option<&'p str>, stream: &mut Stream) -> Result<bool, Failure> {
+    match (parameter("default_transaction_read_only"), parameter("in_hot_standby")) {
         (Some(default), Some(standby)) => Ok(default == "on" || standby == "on"),
-        _ => value_of("SHOW transaction_read_only", client, protocol).await.map(|answer| answer == "on"),
+        _ => value_of("SHOW transaction_read_only", stream).await.map(|answer| answer == "on"),
     }
 }
 
-async fn is_in_recovery(client: &Client, protocol: &mut Protocol) -> Result<bool, Failure> {
-    match protocol.parameter("in_hot_standby") {
+async fn is_in_recovery<'p>(parameter: impl Fn(&str) -> Option<&'p str>, stream: &mut Stream) -> Result<bool, Failure> {
+    match parameter("in_hot_standby") {
         Some(standby) => Ok(standby == "on"),
-        None => value_of("SELECT pg_catalog.pg_is_in_recovery()", client, protocol).await.map(|answer| answer == "t"),
+        None => value_of("SELECT pg_catalog.pg_is_in_recovery()", stream).await.map(|answer| answer == "t"),
     }
 }

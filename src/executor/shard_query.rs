@@ -1,0 +1,302 @@
+//! One shard's share of a call: what is sent to it, and what its answer means.
+//!
+//! The query goes out as one request, Parse, Bind, Execute, Sync, and costs one round trip. Where statements may be
+//! prepared, Parse is left out from the second time on.
+
+use crate::cluster::PreparedStatements;
+use crate::error::{Problem, RemoteError};
+use crate::function::{Reading, Shape};
+use crate::pool::{self, Checkout, RemoteColumn};
+use crate::reactor::Progress;
+use crate::wire::{Arguments, Fields, Format, Malformed, Message};
+use std::rc::Rc;
+
+/// How many messages are taken from one shard before the others, and interrupts, have their turn.
+const BATCH: usize = 1000;
+
+/// Asks the server which process it is: the one that a cancel request would reach, unless there is a pooler between us.
+const PROCESS_ID: &str = "select pg_catalog.pg_backend_pid()";
+
+/// What a call asks of every shard.
+pub struct Request<'f> {
+    /// The query, and what becomes of its rows.
+    pub shape: &'f Shape,
+    /// Whether no value may travel in binary form.
+    pub text_only: bool,
+    /// Whether the query may be prepared.
+    pub prepare: PreparedStatements,
+    /// Whether the query isn't to be run yet, but only looked at: whether its columns are the right ones.
+    pub is_rehearsal: bool,
+}
+
+/// Who takes what a shard answers.
+pub trait Taker {
+    /// A row, and how it is to be read.
+    fn row(&mut self, reading: &Reading, row: Fields<'_>) -> Result<(), Problem>;
+
+    /// A notice or a warning.
+    fn notice(&mut self, notice: &RemoteError);
+}
+
+/// A query on one connection.
+pub struct ShardQuery<'e> {
+    pub connection: Checkout,
+    request: &'e Request<'e>,
+    arguments: Rc<Arguments>,
+    stage: Stage,
+    /// The name of the statement that it uses or makes; empty for the unnamed one.
+    statement: Rc<str>,
+    /// Not known before the user's query has been described.
+    reading: Option<Rc<Reading>>,
+    tried_again: bool,
+}
+
+/// What is expected of the server next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// Its process ID.
+    Identifying,
+    /// That the statement is ready to run. Nothing has run so far.
+    Preparing,
+    /// Rows.
+    Running,
+    /// That it is ready: all rows are here.
+    Ending,
+    /// That it is ready: the statement that we thought was prepared isn't any more, and is to be sent again.
+    TryingAgain,
+    /// That it is ready: the query has failed. What the server says until then belongs to this query, and mustn't be taken
+    /// for something else by the connection's next user.
+    Settling,
+    /// Nothing.
+    Finished,
+}
+
+impl<'e> ShardQuery<'e> {
+    /// Hands the query to the connection; it is sent at the first [`ShardQuery::advance`].
+    pub fn new(
+        connection: Checkout,
+        request: &'e Request<'e>,
+        arguments: Rc<Arguments>,
+    ) -> Result<ShardQuery<'e>, Problem> {
+        let mut query = ShardQuery {
+            connection,
+            request,
+            arguments,
+            stage: Stage::Preparing,
+            statement: "".into(),
+            reading: None,
+            tried_again: false,
+        };
+        query.request()?;
+        Ok(query)
+    }
+
+    fn request(&mut self) -> Result<(), Problem> {
+        self.connection.in_doubt = true;
+        self.stage = Stage::Preparing;
+        match self.request.is_rehearsal {
+            true => self.request_description(),
+            false => self.request_rows()?,
+        }
+        self.connection.outbox().sync();
+        Ok(())
+    }
+
+    fn request_description(&mut self) {
+        let outbox = self.connection.outbox();
+        outbox.parse("", &self.request.shape.query.text);
+        outbox.describe_statement("");
+    }
+
+    fn request_rows(&mut self) -> Result<(), Problem> {
+        let Request { shape, text_only, prepare, .. } = *self.request;
+        let query = &shape.query;
+        let connection = &mut *self.connection;
+        let is_named = match prepare {
+            PreparedStatements::Off => false,
+            PreparedStatements::On => true,
+            PreparedStatements::Auto => connection.is_direct == Some(true),
+        };
+        let prepared = if is_named { connection.statements.find(&query.text) } else { None };
+        let columns = prepared.as_ref().and_then(|statement| statement.columns.as_deref());
+        self.reading = match (query.is_users, columns) {
+            (false, _) => Some(shape.reading(text_only)),
+            (true, Some(columns)) => Some(Rc::new(Reading::as_described(&shape.returns, columns, text_only)?)),
+            (true, None) => None,
+        };
+
+        if prepare == PreparedStatements::Auto && connection.is_direct.is_none() {
+            self.stage = Stage::Identifying;
+            connection.outbox().parse("", PROCESS_ID);
+            connection.outbox().bind("", &Arguments::default(), &[Format::Binary]);
+            connection.outbox().execute();
+        }
+        self.statement = match &prepared {
+            Some(statement) => statement.name.clone(),
+            None if is_named => pool::name_of(&query.text).into(),
+            None => "".into(),
+        };
+        if prepared.is_none() {
+            if is_named {
+                for unwanted in connection.statements.make_room() {
+                    connection.outbox().close(&unwanted);
+                }
+            }
+            connection.outbox().parse(&self.statement, &query.text);
+        }
+        if self.reading.is_none() {
+            connection.outbox().describe_statement(&self.statement);
+        }
+        let formats = self.reading.as_deref().map_or(&[Format::Text][..], Reading::formats);
+        connection.outbox().bind(&self.statement, &self.arguments, formats);
+        connection.outbox().execute();
+        Ok(())
+    }
+
+    /// Whether the answer has come to its end.
+    pub fn is_finished(&self) -> bool {
+        self.stage == Stage::Finished
+    }
+
+    /// Whether there is nothing to be cancelled any more, although the answer hasn't come to its end.
+    pub fn is_settling(&self) -> bool {
+        matches!(self.stage, Stage::TryingAgain | Stage::Settling)
+    }
+
+    /// Goes on without waiting, but takes no more than a batch. After an error that leaves the connection usable its
+    /// answer still has to be brought to its end, by [`ShardQuery::discard`].
+    pub fn advance(&mut self, taker: &mut impl Taker) -> Result<Progress, Problem> {
+        for _ in 0..BATCH {
+            let query = &self.request.shape.query;
+            let message = match self.connection.receive() {
+                Ok(Some(message)) => message,
+                Ok(None) => return Ok(Progress::Waiting),
+                Err(problem) => {
+                    self.stage = Stage::Finished;
+                    return Err(problem);
+                }
+            };
+            match (message, self.stage) {
+                (Message::Row(row), Stage::Running) => match &self.reading {
+                    Some(reading) => taker.row(reading, row)?,
+                    None => return Err(self.confused()),
+                },
+                (Message::Row(row), Stage::Identifying) => {
+                    let answering = process_id(row);
+                    self.connection.is_direct = Some(answering.is_some() && answering == self.connection.process_id);
+                }
+                (Message::CommandComplete, Stage::Identifying) => self.stage = Stage::Preparing,
+                (Message::ParseComplete, Stage::Preparing) if !self.statement.is_empty() => {
+                    self.connection.statements.add(query.text.clone(), self.statement.clone(), None);
+                }
+                (Message::RowDescription(columns), Stage::Preparing) => {
+                    let columns = columns.map(|column| column.map(RemoteColumn::from)).collect::<Result<Vec<_>, _>>();
+                    match columns {
+                        Ok(columns) => self.described(columns)?,
+                        Err(Malformed) => return Err(self.confused()),
+                    }
+                }
+                (Message::NoData, Stage::Preparing) => self.described(Vec::new())?,
+                (Message::BindComplete, Stage::Preparing) => self.stage = Stage::Running,
+                (Message::CommandComplete | Message::EmptyQuery, Stage::Running) => self.stage = Stage::Ending,
+                (Message::ParseComplete, Stage::Identifying | Stage::Preparing)
+                | (Message::BindComplete, Stage::Identifying)
+                | (Message::CloseComplete | Message::ParameterDescription, Stage::Preparing)
+                | (Message::Aside, _) => {}
+                (Message::Notice(notice), _) => {
+                    let notice = pool::remote_error(&notice).from_database(self.connection.database());
+                    taker.notice(&notice);
+                }
+                (Message::Error(report), stage) => {
+                    let goes_on = pool::goes_on(&report);
+                    let error = pool::remote_error(&report).from_database(self.connection.database());
+                    if goes_on && self.may_try_again(stage, &error.sqlstate) {
+                        self.stage = Stage::TryingAgain;
+                    } else {
+                        self.stage = if goes_on { Stage::Settling } else { Stage::Finished };
+                        return Err(Problem::Remote(Box::new(error)));
+                    }
+                }
+                (Message::Ready, Stage::TryingAgain) => self.request()?,
+                (Message::Ready, Stage::Ending | Stage::Settling) => {
+                    self.finish();
+                    return Ok(Progress::Done);
+                }
+                _ => return Err(self.confused()),
+            }
+        }
+        Ok(Progress::Busy)
+    }
+
+    /// Whether the error may be only about the statement being prepared, and the query hasn't run, because the statement
+    /// wasn't bound yet: then it is sent again, once, without anybody noticing.
+    ///
+    /// A statement can be gone (26000: DEALLOCATE, or another server of the pooler's), its columns can be others than they
+    /// were (0A000), something that it uses can have been dropped and made again (which has no SQLSTATE of its own), or it
+    /// is there already (42P05: made by another client of the pooler's).
+    fn may_try_again(&mut self, stage: Stage, sqlstate: &[u8; 5]) -> bool {
+        let text = &self.request.shape.query.text;
+        let statements = &mut self.connection.statements;
+        match sqlstate {
+            _ if self.statement.is_empty() => return false,
+            b"42P05" if stage == Stage::Preparing => statements.add(text.clone(), self.statement.clone(), None),
+            // A bad argument, a broken constraint, the function's own error: nothing is wrong with the statement.
+            [b'2', b'2' | b'3', ..] | [b'P', ..] => return false,
+            _ if !statements.forget(text) => return false,
+            _ => {}
+        }
+        stage == Stage::Preparing && !std::mem::replace(&mut self.tried_again, true)
+    }
+
+    /// A shard has said what the columns of the user's query are. All fields come as text this time.
+    fn described(&mut self, columns: Vec<RemoteColumn>) -> Result<(), Problem> {
+        let shape = self.request.shape;
+        self.reading = Some(Rc::new(Reading::as_described(&shape.returns, &columns, true)?));
+        self.connection.statements.describe(&shape.query.text, columns.into());
+        if self.request.is_rehearsal {
+            self.stage = Stage::Ending;
+        }
+        Ok(())
+    }
+
+    /// Goes on passing over the answer without looking at it, but no more than a batch. `Done` when it has ended and the
+    /// connection is known to be good, or known to be lost.
+    pub fn discard(&mut self) -> Progress {
+        for _ in 0..BATCH {
+            let is_lost = match self.connection.receive() {
+                Ok(None) => return Progress::Waiting,
+                Ok(Some(Message::Ready)) => {
+                    self.finish();
+                    return Progress::Done;
+                }
+                Ok(Some(Message::Error(report))) => !pool::goes_on(&report),
+                Ok(Some(_)) => false,
+                Err(_) => true,
+            };
+            if is_lost {
+                self.stage = Stage::Finished;
+                return Progress::Done;
+            }
+        }
+        Progress::Busy
+    }
+
+    fn finish(&mut self) {
+        self.stage = Stage::Finished;
+        self.connection.in_doubt = false;
+    }
+
+    /// What the server says makes no sense.
+    fn confused(&mut self) -> Problem {
+        self.stage = Stage::Finished;
+        self.connection.confused()
+    }
+}
+
+/// The process ID that a server has answered with.
+fn process_id(row: Fields<'_>) -> Option<u32> {
+    let mut places = Vec::new();
+    row.locate(&mut places).ok()?;
+    let field = row.field(places.first()?)?;
+    field.try_into().ok().map(u32::from_be_bytes)
+}

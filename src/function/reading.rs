@@ -1,0 +1,67 @@
+//! How the fields of a shard's rows become the columns of a result.
+
+use super::shape::Returns;
+use crate::error::Problem;
+use crate::pool::RemoteColumn;
+use crate::wire::Format;
+
+/// Where each column of the result is in a row, and in which form.
+#[derive(Debug)]
+pub struct Reading {
+    /// For each column to be read the number of the field.
+    fields: Vec<usize>,
+    /// For each field its format.
+    formats: Vec<Format>,
+}
+
+impl Reading {
+    /// For a query that asks for the columns one by one, each as the type that it is here.
+    pub fn as_asked(returns: &Returns, text_only: bool) -> Reading {
+        let formats: Vec<_> =
+            returns.places().map(|(_, codec)| if text_only { Format::Text } else { codec.format() }).collect();
+        Reading { fields: (0..formats.len()).collect(), formats }
+    }
+
+    /// For a query of which a shard says that it has these columns. A lone one is taken whatever it is called, others by
+    /// their names. The remote type may be another one: then the local type is to read the text of it.
+    pub fn as_described(returns: &Returns, columns: &[RemoteColumn], text_only: bool) -> Result<Reading, Problem> {
+        use std::cmp::Ordering::{Equal, Greater, Less};
+        match (returns, columns.len().cmp(&returns.places().count())) {
+            (_, Equal) => {}
+            (Returns::Scalar(..), _) => return Err(Problem::NotSingleField),
+            (Returns::Row(_), Less) => return Err(Problem::TooFewFields),
+            (Returns::Row(_), Greater) => return Err(Problem::TooManyFields),
+        }
+        // As many as are wanted, and all that are wanted: so no name is there twice.
+        let mut reading = Reading { fields: Vec::new(), formats: vec![Format::Text; columns.len()] };
+        for (name, (_, codec)) in returns.names().zip(returns.places()) {
+            let field = match name {
+                None => 0,
+                Some(name) => columns
+                    .iter()
+                    .position(|column| column.name == name.as_bytes())
+                    .ok_or_else(|| Problem::NoSuchField(name.to_owned()))?,
+            };
+            reading.fields.push(field);
+            if !text_only && columns[field].type_oid == codec.oid().to_u32() {
+                reading.formats[field] = codec.format();
+            }
+        }
+        Ok(reading)
+    }
+
+    /// The fields' formats, in their order, for the request.
+    pub fn formats(&self) -> &[Format] {
+        &self.formats
+    }
+
+    /// How many fields a row has.
+    pub fn width(&self) -> usize {
+        self.formats.len()
+    }
+
+    /// The field and its format for each column to be read.
+    pub fn columns(&self) -> impl Iterator<Item = (usize, Format)> {
+        self.fields.iter().map(|&field| (field, self.formats[field]))
+    }
+}

@@ -1,0 +1,89 @@
+//! Messages over a socket, without waiting.
+
+use crate::reactor::Socket;
+use crate::wire::{Inbox, Malformed, Message, Outbox};
+use std::io;
+
+/// A session's socket, with what has been received from it and not read, and what is to be sent.
+#[derive(Debug)]
+pub struct Stream {
+    socket: Socket,
+    inbox: Inbox,
+    /// What is to be sent. It goes out when messages are next looked for.
+    pub outbox: Outbox,
+}
+
+/// Why there will be no more messages.
+#[derive(Debug)]
+pub enum End {
+    /// The server has closed the connection, or it is broken.
+    Lost(io::Error),
+    /// What it says isn't the protocol.
+    Malformed,
+}
+
+impl From<Malformed> for End {
+    fn from(_: Malformed) -> End {
+        End::Malformed
+    }
+}
+
+impl Stream {
+    /// For a socket, of which these bytes have already been received.
+    pub fn new(socket: Socket, received: Vec<u8>) -> Stream {
+        Stream { socket, inbox: Inbox::with(received), outbox: Outbox::default() }
+    }
+
+    /// For the reactor.
+    pub fn socket(&self) -> &Socket {
+        &self.socket
+    }
+
+    /// Whether nothing is there that hasn't been read. It doesn't look at the socket.
+    pub fn is_quiet(&self) -> bool {
+        self.inbox.is_empty()
+    }
+
+    /// Sends what there is room for, and receives, until there is a whole message. `false` if the socket must be waited
+    /// for first.
+    pub fn has_message(&mut self) -> Result<bool, End> {
+        self.flush();
+        while !self.inbox.has_message()? {
+            if !self.socket.is_readable() {
+                return Ok(false);
+            }
+            match self.socket.read(self.inbox.space()) {
+                Ok(Some(0)) => return Err(End::Lost(io::ErrorKind::UnexpectedEof.into())),
+                Ok(Some(count)) => self.inbox.received(count),
+                Ok(None) => return Ok(false),
+                Err(error) => return Err(End::Lost(error)),
+            }
+        }
+        Ok(true)
+    }
+
+    /// Takes the next message; `None` if there is no whole one.
+    pub fn take(&mut self) -> Result<Option<Message<'_>>, End> {
+        Ok(self.inbox.take()?)
+    }
+
+    /// A server that ends a session says why, and closes its socket. So a failing write isn't the last word: what has
+    /// been received is, and after it the end of the stream, or the error of the next read.
+    fn flush(&mut self) {
+        while !self.outbox.unsent().is_empty() {
+            match self.socket.write(self.outbox.unsent()) {
+                Ok(Some(count)) => self.outbox.sent(count),
+                Ok(None) => return,
+                Err(_) => {
+                    self.outbox.clear();
+                    self.socket.set_readable();
+                }
+            }
+        }
+    }
+
+    /// Gives memory back that a large answer has taken. To be called between answers.
+    pub fn tidy(&mut self) {
+        self.inbox.tidy();
+    }
+}

@@ -1,0 +1,190 @@
+//! What has been received and not been read yet.
+
+use super::{Malformed, Message};
+
+/// Room for an answer of few rows.
+const SMALL: usize = 8 * 1024;
+
+/// Room for a stream of rows: a few of the portions in which a server sends.
+const LARGE: usize = 64 * 1024;
+
+/// Type and length.
+const HEADER: usize = 5;
+
+/// What the longest message's length may say: servers can't make a longer one.
+const LONGEST: usize = 0x4000_0000;
+
+/// A buffer that bytes are put in at one end, and messages taken out of at the other.
+#[derive(Debug, Default)]
+pub struct Inbox {
+    bytes: Vec<u8>,
+    /// What has been received and not read is `bytes[start..end]`.
+    start: usize,
+    end: usize,
+}
+
+impl Inbox {
+    /// One that begins with these bytes.
+    pub fn with(bytes: Vec<u8>) -> Inbox {
+        Inbox { start: 0, end: bytes.len(), bytes }
+    }
+
+    /// Whether everything that was received has been read.
+    pub fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
+    /// Where to put what is received next; never empty. It grows with what has arrived, not with what a message's length
+    /// announces.
+    pub fn space(&mut self) -> &mut [u8] {
+        if self.start > 0 {
+            self.bytes.copy_within(self.start..self.end, 0);
+            (self.start, self.end) = (0, self.end - self.start);
+        }
+        if self.bytes.len() < 2 * self.end.max(SMALL / 2) {
+            self.bytes.resize(2 * self.end.max(SMALL / 2), 0);
+        }
+        &mut self.bytes[self.end..]
+    }
+
+    /// So many bytes have been put into the space.
+    pub fn received(&mut self, count: usize) {
+        self.end += count;
+        let filled = self.end == self.bytes.len();
+        if filled && self.bytes.len() < LARGE {
+            self.bytes.resize(LARGE, 0); // there is more where this came from
+        }
+    }
+
+    /// Whether there is a whole message.
+    pub fn has_message(&self) -> Result<bool, Malformed> {
+        Ok(self.message_end()?.is_some())
+    }
+
+    /// Takes the next message; `None` if it hasn't arrived to its end.
+    pub fn take(&mut self) -> Result<Option<Message<'_>>, Malformed> {
+        let Some(end) = self.message_end()? else {
+            return Ok(None);
+        };
+        let message = self.start..end;
+        self.start = end;
+        Message::parse(self.bytes[message.start], &self.bytes[message.start + HEADER..message.end]).map(Some)
+    }
+
+    /// Where the next message ends, if all of it is here.
+    fn message_end(&self) -> Result<Option<usize>, Malformed> {
+        let Some(&[_, a, b, c, d]) = self.bytes[self.start..self.end].first_chunk::<HEADER>() else {
+            return Ok(None);
+        };
+        // The length counts itself, but not the type.
+        let length = u32::from_be_bytes([a, b, c, d]) as usize;
+        if !(HEADER - 1..=LONGEST).contains(&length) {
+            return Err(Malformed);
+        }
+        let end = self.start + 1 + length;
+        Ok((end <= self.end).then_some(end))
+    }
+
+    /// Gives memory back that a large answer has taken. To be called between answers.
+    pub fn tidy(&mut self) {
+        if self.is_empty() && self.bytes.len() > SMALL {
+            *self = Inbox::default();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Inbox, LARGE, LONGEST, Malformed};
+    use crate::wire::Message;
+    use proptest::prelude::*;
+
+    fn message(kind: u8, body: &[u8]) -> Vec<u8> {
+        [&[kind], &(body.len() as u32 + 4).to_be_bytes()[..], body].concat()
+    }
+
+    fn put(inbox: &mut Inbox, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let space = inbox.space();
+            let count = space.len().min(bytes.len());
+            space[..count].copy_from_slice(&bytes[..count]);
+            inbox.received(count);
+            bytes = &bytes[count..];
+        }
+    }
+
+    #[test]
+    fn messages_arrive_in_any_pieces() {
+        let bytes = [message(b'1', b""), message(b'D', b"\0\0"), message(b'Z', b"I")].concat();
+        for size in 1..=bytes.len() {
+            let (mut inbox, mut seen) = (Inbox::default(), String::new());
+            for piece in bytes.chunks(size) {
+                put(&mut inbox, piece);
+                while let Some(message) = inbox.take().unwrap() {
+                    seen.push(match message {
+                        Message::ParseComplete => '1',
+                        Message::Row(_) => 'D',
+                        Message::Ready => 'Z',
+                        _ => '?',
+                    });
+                }
+            }
+            assert_eq!((seen.as_str(), inbox.is_empty()), ("1DZ", true), "in pieces of {size}");
+        }
+    }
+
+    #[test]
+    fn large_messages() {
+        let mut inbox = Inbox::default();
+        put(&mut inbox, &message(b'D', &[&[0, 1, 0, 15, 0x42, 0x40][..], &vec![7; 1_000_000]].concat()));
+        let Some(Message::Row(row)) = inbox.take().unwrap() else { panic!("a row") };
+        let mut fields = Vec::new();
+        row.locate(&mut fields).unwrap();
+        assert_eq!(row.field(&fields[0]).map(<[u8]>::len), Some(1_000_000));
+        inbox.tidy();
+        assert_eq!(inbox.bytes.capacity(), 0);
+    }
+
+    #[test]
+    fn a_length_alone_reserves_nothing() {
+        let mut inbox = Inbox::default();
+        put(&mut inbox, &[b'D', 0x3f, 0xff, 0xff, 0xff]);
+        assert_eq!(inbox.has_message(), Ok(false));
+        assert!(inbox.space().len() <= LARGE);
+    }
+
+    #[test]
+    fn impossible_lengths() {
+        for length in [0, 3, LONGEST as u32 + 1, u32::MAX] {
+            let mut inbox = Inbox::default();
+            put(&mut inbox, &[&b"D"[..], &length.to_be_bytes()].concat());
+            assert!(matches!(inbox.take(), Err(Malformed)), "{length}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_makes_it_panic(bytes: Vec<u8>, size in 1..64usize) {
+            let mut inbox = Inbox::default();
+            'all: for piece in bytes.chunks(size) {
+                put(&mut inbox, piece);
+                loop {
+                    match inbox.take() {
+                        Ok(Some(message)) => message.walk(),
+                        Ok(None) => break,
+                        Err(Malformed) => break 'all,
+                    }
+                }
+            }
+        }
+
+        #[test]
+        fn no_body_makes_it_panic(kind in any::<u8>(), body: Vec<u8>) {
+            let mut inbox = Inbox::default();
+            put(&mut inbox, &message(kind, &body));
+            if let Ok(Some(message)) = inbox.take() {
+                message.walk();
+            }
+        }
+    }
+}

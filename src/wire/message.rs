@@ -1,0 +1,249 @@
+//! What a server says.
+
+use super::Malformed;
+use std::ops::Range;
+
+/// A message after the login. It borrows from the buffer that it was received in.
+#[derive(Clone, Copy, Debug)]
+pub enum Message<'a> {
+    ParseComplete,
+    BindComplete,
+    CloseComplete,
+    /// The types of a statement's parameters, which we don't ask for, but which come with a description.
+    ParameterDescription,
+    /// A description of something that returns no rows.
+    NoData,
+    RowDescription(Columns<'a>),
+    Row(Fields<'a>),
+    CommandComplete,
+    EmptyQuery,
+    /// The answer is complete, and the server waits for the next request.
+    Ready,
+    Error(Report<'a>),
+    Notice(Report<'a>),
+    /// A NOTIFY or a changed parameter, which can come at any time.
+    Aside,
+    /// One that has no place in the conversations that are held here.
+    Other,
+}
+
+impl<'a> Message<'a> {
+    /// From its type and what follows the length.
+    pub(super) fn parse(kind: u8, body: &'a [u8]) -> Result<Message<'a>, Malformed> {
+        Ok(match kind {
+            b'1' => Message::ParseComplete,
+            b'2' => Message::BindComplete,
+            b'3' => Message::CloseComplete,
+            b't' => Message::ParameterDescription,
+            b'n' => Message::NoData,
+            b'T' => Message::RowDescription(Columns { rest: Bytes(body).counted()?.1 }),
+            b'D' => Message::Row(Fields { body }),
+            b'C' => Message::CommandComplete,
+            b'I' => Message::EmptyQuery,
+            b'Z' => Message::Ready,
+            b'E' => Message::Error(Report { body }),
+            b'N' => Message::Notice(Report { body }),
+            b'A' | b'S' => Message::Aside,
+            _ => Message::Other,
+        })
+    }
+
+    #[cfg(test)]
+    pub(super) fn walk(self) {
+        match self {
+            Message::RowDescription(columns) => columns.for_each(drop),
+            Message::Row(fields) => {
+                let mut places = Vec::new();
+                if fields.locate(&mut places) == Ok(()) {
+                    places.iter().for_each(|place| drop(fields.field(place)));
+                }
+            }
+            Message::Error(report) | Message::Notice(report) => drop(report.field(b'M')),
+            _ => {}
+        }
+    }
+}
+
+/// A row's fields.
+#[derive(Clone, Copy, Debug)]
+pub struct Fields<'a> {
+    body: &'a [u8],
+}
+
+/// Where a field is in its row; `None` if it is NULL.
+pub type Place = Option<Range<usize>>;
+
+impl<'a> Fields<'a> {
+    /// Finds the fields and puts their places into `places`, which is there to be used again for the next row.
+    pub fn locate(&self, places: &mut Vec<Place>) -> Result<(), Malformed> {
+        places.clear();
+        let (count, mut rest) = Bytes(self.body).counted()?;
+        for _ in 0..count {
+            let length = rest.i32()?;
+            let start = self.body.len() - rest.0.len();
+            places.push(match usize::try_from(length) {
+                Ok(length) => {
+                    rest.skip(length)?;
+                    Some(start..start + length)
+                }
+                Err(_) if length == -1 => None,
+                Err(_) => return Err(Malformed),
+            });
+        }
+        if rest.0.is_empty() { Ok(()) } else { Err(Malformed) }
+    }
+
+    /// The bytes of a field of this row.
+    pub fn field(&self, place: &Place) -> Option<&'a [u8]> {
+        place.clone().map(|place| &self.body[place])
+    }
+}
+
+/// The columns of a description, one by one.
+#[derive(Clone, Copy, Debug)]
+pub struct Columns<'a> {
+    rest: Bytes<'a>,
+}
+
+/// A column of a result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Column<'a> {
+    /// Its name, in the encoding of the connection.
+    pub name: &'a [u8],
+    /// OID of its type, on the server.
+    pub type_oid: u32,
+}
+
+impl<'a> Iterator for Columns<'a> {
+    type Item = Result<Column<'a>, Malformed>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        (!self.rest.0.is_empty()).then(|| {
+            let column = self.rest.column();
+            if column.is_err() {
+                self.rest = Bytes(&[]);
+            }
+            column
+        })
+    }
+}
+
+/// An error or a notice: fields with a letter each.
+#[derive(Clone, Copy, Debug)]
+pub struct Report<'a> {
+    body: &'a [u8],
+}
+
+impl<'a> Report<'a> {
+    /// The field of this letter, in the encoding of the connection.
+    pub fn field(&self, letter: u8) -> Option<&'a [u8]> {
+        let mut rest = Bytes(self.body);
+        loop {
+            let (&kind, after) = rest.0.split_first()?;
+            rest = Bytes(after);
+            let value = rest.text().ok()?;
+            if kind == letter {
+                return Some(value);
+            }
+        }
+    }
+}
+
+/// What is left of a message.
+#[derive(Clone, Copy, Debug)]
+struct Bytes<'a>(&'a [u8]);
+
+impl<'a> Bytes<'a> {
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
+        let (&array, rest) = self.0.split_first_chunk().ok_or(Malformed)?;
+        self.0 = rest;
+        Ok(array)
+    }
+
+    fn skip(&mut self, count: usize) -> Result<(), Malformed> {
+        self.0 = self.0.get(count..).ok_or(Malformed)?;
+        Ok(())
+    }
+
+    fn i32(&mut self) -> Result<i32, Malformed> {
+        self.array().map(i32::from_be_bytes)
+    }
+
+    /// How many things follow, and they.
+    fn counted(mut self) -> Result<(u16, Bytes<'a>), Malformed> {
+        Ok((self.array().map(u16::from_be_bytes)?, self))
+    }
+
+    /// Up to a NUL.
+    fn text(&mut self) -> Result<&'a [u8], Malformed> {
+        let end = self.0.iter().position(|&byte| byte == 0).ok_or(Malformed)?;
+        let text = &self.0[..end];
+        self.skip(end + 1)?;
+        Ok(text)
+    }
+
+    fn column(&mut self) -> Result<Column<'a>, Malformed> {
+        let name = self.text()?;
+        self.skip(4 + 2)?; // table and number, if it is a table's column
+        let type_oid = self.array().map(u32::from_be_bytes)?;
+        self.skip(2 + 4 + 2)?; // length, modifier, format
+        Ok(Column { name, type_oid })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Column, Malformed, Message};
+
+    fn row(body: &[u8]) -> Result<Vec<Option<&[u8]>>, Malformed> {
+        let Message::Row(fields) = Message::parse(b'D', body)? else { panic!("a row") };
+        let mut places = vec![Some(3..9)];
+        fields.locate(&mut places)?;
+        Ok(places.iter().map(|place| fields.field(place)).collect())
+    }
+
+    #[test]
+    fn rows() {
+        let body = b"\0\x03\0\0\0\x02ab\xff\xff\xff\xff\0\0\0\0";
+        assert_eq!(row(body), Ok(vec![Some(&b"ab"[..]), None, Some(&b""[..])]));
+        assert_eq!(row(b"\0\0"), Ok(vec![]));
+    }
+
+    #[test]
+    fn rows_that_lie() {
+        for body in [
+            &b""[..],
+            b"\0",
+            b"\0\x01",
+            b"\0\x01\0\0\0\x03ab",
+            b"\0\x01\xff\xff\xff\xfeab",
+            b"\0\x02\0\0\0\0",
+            b"\0\x01\0\0\0\0x",
+            b"\xff\xff",
+        ] {
+            assert_eq!(row(body), Err(Malformed), "{body:?}");
+        }
+    }
+
+    #[test]
+    fn columns() {
+        let column =
+            |name: &[u8], oid: u8| [name, b"\0\0\0\0\0\0\0\0\0\0", &[oid], b"\0\x04\xff\xff\xff\xff\0\0"].concat();
+        let body = [b"\0\x02", &column(b"id", 23)[..], &column(b"name", 25)].concat();
+        let Ok(Message::RowDescription(columns)) = Message::parse(b'T', &body) else { panic!("a description") };
+        let expected = [Column { name: b"id", type_oid: 23 }, Column { name: b"name", type_oid: 25 }];
+        assert_eq!(columns.collect::<Result<Vec<_>, _>>(), Ok(expected.to_vec()));
+        let Ok(Message::RowDescription(columns)) = Message::parse(b'T', &body[..body.len() - 1]) else { panic!("cut") };
+        assert_eq!(columns.collect::<Result<Vec<_>, _>>(), Err(Malformed));
+    }
+
+    #[test]
+    fn reports() {
+        let Ok(Message::Error(report)) = Message::parse(b'E', b"SERROR\0C22012\0Mdivision by zero\0\0") else {
+            panic!("an error")
+        };
+        assert_eq!(report.field(b'C'), Some(&b"22012"[..]));
+        assert_eq!(report.field(b'M'), Some(&b"division by zero"[..]));
+        assert_eq!(report.field(b'D'), None);
+    }
+}
