@@ -157,7 +157,7 @@ mod tests {
         out.sync();
         let expected = [
             &b"P\0\0\0\x11\0select $1\0\0\0"[..],
-            b"B\0\0\0\x1f\0s\0\0\x02\0\x01\0\0\0\x02\0\0\0\x02ab\xff\xff\xff\xff\0\x01\0\x01",
+            b"B\0\0\0\x1d\0s\0\0\x02\0\x01\0\0\0\x02\0\0\0\x02ab\xff\xff\xff\xff\0\x01\0\x01",
             b"E\0\0\0\x09\0\0\0\0\0",
             b"S\0\0\0\x04",
         ]
