@@ -70,6 +70,7 @@ demo-stop:
 
 clean: demo-stop
 	@tools/with-server --stop test
+	@tools/with-server --stop pooler
 	@tools/with-server --stop upgrade
 	rm -rf target
 
@@ -78,7 +79,7 @@ help:
 	@echo 'make install       install it there (DESTDIR is honoured); make uninstall removes it'
 	@echo 'make installcheck  run the regression tests on a running server (PGHOST, PGPORT)'
 	@echo 'make demo          watch calls being routed to four shards; KEEP=1 leaves the demo running, make demo-stop ends it'
-	@echo 'make test          lint, pure tests, build, regression and upgrade tests on private servers'
+	@echo 'make test          lint, pure tests, build, regression, pooler and upgrade tests on private servers'
 	@echo 'make lint          formatting, clippy, documentation'
 	@echo 'make pure          the tests that need no server'
 	@echo 'make setup         install the packages that building and testing need (demo and test do it themselves)'
