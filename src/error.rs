@@ -175,6 +175,10 @@ pub enum Problem {
     Remote(Box<RemoteError>),
     #[error("a shard sent an invalid row")]
     InvalidRow,
+    #[error("incorrect binary data for type {type_sql}: {reason}")]
+    BinaryValue { type_sql: String, reason: String },
+    #[error("{0} out of range")]
+    OutOfRange(&'static str),
     #[error("single field function but got record")]
     NotSingleField,
     #[error("Got too few fields from remote end")]
@@ -215,6 +219,7 @@ impl Problem {
                 | MappingOption
                 | OptionWithoutValue(_)
                 | OptionsNull
+                | OutOfRange(_)
                 | Remote(_)
         )
     }
@@ -232,6 +237,8 @@ impl Problem {
             ClusterNotFound(_) => b"42704",
             ArgumentsTooLong => b"54000",
             InvalidRow => b"08P01",
+            BinaryValue { .. } => b"22P03",
+            OutOfRange(_) => b"22008",
             RowCount(0) => b"P0002",
             RowCount(_) => b"P0003",
             Remote(error) => &error.sqlstate,

@@ -4,6 +4,12 @@
 
 #[path = "../src/conninfo/mod.rs"]
 mod conninfo;
+#[path = "../src/codec"]
+mod codec {
+    pub mod fixed;
+    pub mod refusal;
+    pub mod values;
+}
 #[path = "../src/error.rs"]
 mod error;
 #[path = "../src/hash.rs"]

@@ -1,9 +1,11 @@
 //! Result columns.
 
+use super::binary::Binary;
 use crate::error::Problem;
+use crate::pg::binary_io::Receive;
 use crate::pg::encoding;
 use crate::pg::memory::OwnedContext;
-use crate::pg::type_io::{self, Input, TypeName};
+use crate::pg::type_io::{self, Input};
 use crate::wire::Format;
 use pgrx::pg_sys::{self, Datum, Oid};
 use std::ffi::CStr;
@@ -11,11 +13,10 @@ use std::ffi::CStr;
 /// How a column of a type is asked for and read.
 #[derive(Debug)]
 pub struct ColumnCodec {
-    /// Appended to the expression in the query: `::int4::pg_catalog.text`.
-    cast: String,
     oid: Oid,
     type_sql: String,
     input: Input,
+    binary: Option<Binary<Receive>>,
 }
 
 impl ColumnCodec {
@@ -25,12 +26,13 @@ impl ColumnCodec {
         if name.is_pseudo && oid != pg_sys::VOIDOID {
             return Err(Problem::PseudoType { name: name.bare, oid: oid.to_u32() });
         }
-        Ok(ColumnCodec { cast: cast(&name), oid, type_sql: name.sql, input: Input::of(oid, context) })
+        let binary = Binary::reader(oid, context);
+        Ok(ColumnCodec { oid, type_sql: name.sql, input: Input::of(oid, context), binary })
     }
 
     /// Whether the type is still called what the query calls it.
     pub fn is_current(&self) -> bool {
-        type_io::type_name(self.oid).is_some_and(|name| cast(&name) == self.cast)
+        type_io::type_name(self.oid).is_some_and(|name| name.sql == self.type_sql)
     }
 
     /// The type's name as SQL wants it.
@@ -38,44 +40,37 @@ impl ColumnCodec {
         &self.type_sql
     }
 
-    /// What to append to the expression that gives the value.
-    pub fn cast(&self) -> &str {
-        &self.cast
-    }
-
+    /// The type.
     pub fn oid(&self) -> Oid {
         self.oid
     }
+
+    /// The best format, if the remote column is of the very same type: binary only for built-in types.
     pub fn format(&self) -> Format {
-        Format::Text
+        if self.binary.is_some() { Format::Binary } else { Format::Text }
     }
-    pub fn read(&self, field: Option<&[u8]>, _format: Format, scratch: &mut Vec<u8>) -> Result<Option<Datum>, Problem> {
+
+    /// Reads a field, in the current memory context; the local type's functions may raise an ERROR. A field is only in
+    /// binary format if [`ColumnCodec::format`] is. `scratch` is for bytes as C wants them, so that it isn't allocated
+    /// anew for each field.
+    pub fn read(&self, field: Option<&[u8]>, format: Format, scratch: &mut Vec<u8>) -> Result<Option<Datum>, Problem> {
         if self.oid == pg_sys::VOIDOID {
             return Ok(Some(Datum::null())); // not a value that could be NULL
         }
-        let Some(field) = field else {
-            return Ok(self.input.read(None));
-        };
-        scratch.clear();
-        scratch.extend_from_slice(&encoding::wire_to_server(field));
-        scratch.push(0);
-        let text = CStr::from_bytes_with_nul(scratch).expect("checked: text of the server holds no NUL");
-        Ok(self.input.read(Some(text)))
-    }
-}
-
-/// Types whose binary form is their text form.
-const VERBATIM: [Oid; 5] = [pg_sys::TEXTOID, pg_sys::VARCHAROID, pg_sys::BPCHAROID, pg_sys::NAMEOID, pg_sys::JSONOID];
-
-/// The cast for a type: to the type itself, for the remote server to check and convert, and from there to something
-/// that travels as text. A domain goes by way of its base type, because a cast of `char(n)` to `text` cuts off blanks.
-fn cast(name: &TypeName) -> String {
-    let own = &name.sql;
-    match VERBATIM.contains(&name.base) {
-        true => match type_io::type_name(name.base) {
-            Some(base) if base.sql != *own => format!("::{own}::{}", base.sql),
-            _ => format!("::{own}"),
-        },
-        false => format!("::{own}::text"),
+        match (field, &self.binary) {
+            (None, Some(_)) => Ok(None),
+            (Some(bytes), Some(binary)) if format == Format::Binary || binary.is_text() => {
+                binary.read(bytes, scratch).map(Some).map_err(|refusal| refusal.of_type(&self.type_sql))
+            }
+            // The input function of a domain wants to see a NULL, too.
+            (None, None) => Ok(self.input.read(None)),
+            (Some(text), _) => {
+                scratch.clear();
+                scratch.extend_from_slice(&encoding::wire_to_server(text));
+                scratch.push(0);
+                let text = CStr::from_bytes_with_nul(scratch).expect("checked: text of the server holds no NUL");
+                Ok(self.input.read(Some(text)))
+            }
+        }
     }
 }

@@ -3,13 +3,19 @@
 //! What it owns: how a value of a type is asked for, read and written. What it must not know: connections, partitions,
 //! where a row is stored.
 //!
-//! tokio-postgres always asks for binary results. The binary form of text is its bytes, so every column is asked for as
-//! text: those whose own binary form is their text as they are, all others cast to `text`. The local type's input
-//! function reads it, with typmod -1. Arguments go the same way back: the output function's text, with the type left to
-//! the remote server, which takes it from the cast that the query has around each `$n`.
+//! A value travels in binary where its binary form is certainly the same on every server ([`binary`] has the list), and
+//! otherwise as text: what the output function of one server writes, the input function of the other reads. Either way
+//! the receiving side takes it with typmod -1, as it does any function's argument or result, and text is UTF-8.
+//!
+//! A value's form is the sender's word. [`fixed`] and [`values`], which are pure, take it apart, and believe no number in it
+//! before they have checked it.
 
+mod binary;
 mod column;
+mod fixed;
 mod parameter;
+mod refusal;
+mod values;
 
 pub use column::ColumnCodec;
 pub use parameter::ParameterCodec;

@@ -1,7 +1,10 @@
 //! Arguments on their way out.
 
+use super::binary::Binary;
+use super::values;
 use crate::error::Problem;
 use crate::pg::arrays::ElementType;
+use crate::pg::binary_io::Send;
 use crate::pg::memory::OwnedContext;
 use crate::pg::type_io::{self, Output, TypeName};
 use crate::wire::Format;
@@ -14,6 +17,7 @@ pub struct ParameterCodec {
     oid: Oid,
     element_type: Option<ElementType>,
     output: Output,
+    binary: Option<Binary<Send>>,
 }
 
 impl ParameterCodec {
@@ -24,7 +28,8 @@ impl ParameterCodec {
             return Err(Problem::PseudoType { name: name.bare, oid: oid.to_u32() });
         }
         let element_type = ElementType::of_array(oid).filter(|_| name.is_array);
-        Ok(ParameterCodec { name, oid, element_type, output: Output::of(oid, context) })
+        let (output, binary) = (Output::of(oid, context), Binary::writer(oid, context));
+        Ok(ParameterCodec { name, oid, element_type, output, binary })
     }
 
     /// Whether the type is still called what the query calls it.
@@ -52,26 +57,41 @@ impl ParameterCodec {
         self.element_type
     }
 
+    /// The best format: binary only for built-in types.
     pub fn format(&self) -> Format {
-        Format::Text
+        if self.binary.is_some() { Format::Binary } else { Format::Text }
     }
-    pub fn write(&self, value: Option<Datum>, _format: Format, out: &mut Vec<u8>) {
-        match value {
-            None => out.extend_from_slice(&(-1i32).to_be_bytes()),
-            Some(value) => {
-                let bytes = self.output.write(value);
-                out.extend_from_slice(&(bytes.len() as i32).to_be_bytes());
-                out.extend_from_slice(&bytes);
+
+    /// Appends the value as the Bind message wants it: with its length, which is -1 for NULL. Binary format only if that
+    /// is [`ParameterCodec::format`]. The type's output function may raise an ERROR.
+    pub fn write(&self, value: Option<Datum>, format: Format, out: &mut Vec<u8>) {
+        match (value, &self.binary) {
+            (None, _) => values::put_null(out),
+            (Some(value), Some(binary)) if format == Format::Binary || binary.is_text() => {
+                values::put_value(out, |out| binary.write(value, out));
             }
+            (Some(value), _) => values::put_value(out, |out| self.output.write(value, out)),
         }
     }
+
+    /// As [`ParameterCodec::write`], an array of these elements, counted from 1.
+    ///
+    /// # Panics
+    /// If the type isn't an array.
     pub fn write_elements(
         &self,
         elements: impl ExactSizeIterator<Item = Option<Datum>>,
         format: Format,
         out: &mut Vec<u8>,
     ) {
-        let array = self.element_type.expect("array").array(elements);
-        self.write(Some(array), format, out)
+        match &self.binary {
+            Some(binary) if format == Format::Binary => {
+                values::put_value(out, |out| binary.write_elements(elements, out));
+            }
+            _ => {
+                let element_type = self.element_type.expect("only arrays have elements");
+                self.write(Some(element_type.array(elements)), format, out);
+            }
+        }
     }
 }

@@ -2,7 +2,6 @@
 
 use crate::error::Problem;
 use crate::function::Function;
-use crate::pg::arrays::ElementType;
 use crate::pg::calls::Call;
 use pgrx::pg_sys::Datum;
 
@@ -15,7 +14,6 @@ pub struct Split {
 
 struct SplitArray {
     argument: usize,
-    element_type: ElementType,
     elements: Vec<Option<Datum>>,
 }
 
@@ -34,7 +32,7 @@ impl Split {
                 if *length.get_or_insert(elements.len()) != elements.len() {
                     return Err(Problem::SplitLengths);
                 }
-                Ok(SplitArray { argument, element_type, elements })
+                Ok(SplitArray { argument, elements })
             })
             .collect::<Result<Vec<_>, _>>()?;
         Ok(length.map(|length| Split { arrays, length }))

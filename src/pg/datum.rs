@@ -1,5 +1,6 @@
 //! Values that are looked at here, instead of only passing through.
 
+use super::{encoding, varlena};
 use pgrx::pg_sys::{self, Datum, Oid};
 
 /// An integer Datum; `None` if the type isn't int2, int4 or int8.
@@ -17,11 +18,7 @@ const _: () = assert!(size_of::<Datum>() == 8, "int8 must be passed by value");
 
 /// The bytes of a `text` or `bytea` value; text is in the server's encoding.
 pub fn varlena_bytes(value: Datum) -> Vec<u8> {
-    // SAFETY: the caller's Datum is of such a type; a packed detoasted value has its length in its header.
-    unsafe {
-        let value = pg_sys::pg_detoast_datum_packed(value.cast_mut_ptr());
-        pgrx::varlena_to_byte_slice(value).to_vec()
-    }
+    varlena::with_bytes(value, <[u8]>::to_vec)
 }
 
 /// The sixteen bytes of a `uuid`.
@@ -30,9 +27,17 @@ pub fn uuid_bytes(value: Datum) -> [u8; 16] {
     unsafe { *value.cast_mut_ptr::<[u8; 16]>() }
 }
 
+/// A `uuid` of these bytes, in the current memory context.
+pub fn uuid(bytes: [u8; 16]) -> Datum {
+    // SAFETY: palloc gives room for them; a uuid needs no alignment.
+    unsafe {
+        let uuid = pg_sys::palloc(bytes.len()).cast::<[u8; 16]>();
+        uuid.write(bytes);
+        Datum::from(uuid)
+    }
+}
+
 /// A text value as a Datum in the current memory context.
 pub fn text(value: &str) -> Datum {
-    let bytes = super::encoding::to_server(value);
-    // SAFETY: copies as many bytes as given.
-    unsafe { Datum::from(pg_sys::cstring_to_text_with_len(bytes.as_ptr().cast(), bytes.len() as i32)) }
+    varlena::of_bytes(&encoding::to_server(value))
 }

@@ -14,6 +14,7 @@
 #![allow(clippy::unnecessary_cast, reason = "the types of constants differ between PostgreSQL's versions")]
 
 pub mod arrays;
+pub mod binary_io;
 pub mod build;
 pub mod calls;
 pub mod catalog;
@@ -33,4 +34,5 @@ pub mod row_type;
 pub mod spi;
 pub mod tuplestore;
 pub mod type_io;
+pub mod varlena;
 pub mod waitevent;

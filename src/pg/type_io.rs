@@ -107,19 +107,19 @@ impl Output {
         Output { function: function_info(function, context) }
     }
 
-    /// The value's text form as UTF-8, for the wire.
-    pub fn write(&self, value: pg_sys::Datum) -> Vec<u8> {
+    /// Appends the value's text form, as UTF-8.
+    pub fn write(&self, value: pg_sys::Datum, out: &mut Vec<u8>) {
         // SAFETY: the caller's Datum is of the type that this is for; the result is palloc'd and NUL-terminated.
         unsafe {
             let text = pg_sys::OutputFunctionCall(self.function.get(), value);
-            let bytes = encoding::server_to_wire(CStr::from_ptr(text).to_bytes()).into_owned();
+            out.extend_from_slice(&encoding::server_to_wire(CStr::from_ptr(text).to_bytes()));
             pg_sys::pfree(text.cast());
-            bytes
         }
     }
 }
 
-fn function_info(function: Oid, context: &OwnedContext) -> Box<UnsafeCell<pg_sys::FmgrInfo>> {
+/// A function, looked up for many calls; what it notes for itself is kept in `context`, which must outlive the result.
+pub(super) fn function_info(function: Oid, context: &OwnedContext) -> Box<UnsafeCell<pg_sys::FmgrInfo>> {
     // SAFETY: FmgrInfo is plain C data; fmgr_info_cxt fills it in, with `context` for the function's notes.
     unsafe {
         let info = Box::new(UnsafeCell::new(std::mem::zeroed()));
