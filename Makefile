@@ -27,7 +27,7 @@ older_rust = $(shell rustc --version | awk '{split($$2, v, "."); if (v[1] == 1 &
 cargo = PGRX_PG_CONFIG_PATH='$(pg_config)' CARGO_TARGET_DIR=$(target) cargo
 flags = --release --locked --no-default-features --features pg$(major) $(older_rust)
 
-.PHONY: all install uninstall installcheck lint pure setup test demo demo-stop clean help
+.PHONY: all install uninstall installcheck lint pure setup test demo demo-stop bench clean help
 
 all:
 	$(cargo) build $(flags)
@@ -68,10 +68,15 @@ demo: setup all
 demo-stop:
 	@tools/with-server --stop demo
 
+bench: setup all
+	@PG_CONFIG='$(pg_config)' QUICK='$(QUICK)' ROWS='$(ROWS)' KEEP='$(KEEP)' bench/run
+
 clean: demo-stop
 	@tools/with-server --stop test
 	@tools/with-server --stop pooler
 	@tools/with-server --stop upgrade
+	@tools/with-server --stop bench-ours
+	@tools/with-server --stop bench-c
 	rm -rf target
 
 help:
@@ -80,6 +85,7 @@ help:
 	@echo 'make installcheck  run the regression tests on a running server (PGHOST, PGPORT)'
 	@echo 'make demo          watch calls being routed to four shards; KEEP=1 leaves the demo running, make demo-stop ends it'
 	@echo 'make test          lint, pure tests, build, regression, pooler and upgrade tests on private servers'
+	@echo 'make bench         compare our speed and memory with the C version; QUICK=1 takes three minutes, ROWS=pattern selects'
 	@echo 'make lint          formatting, clippy, documentation'
 	@echo 'make pure          the tests that need no server'
 	@echo 'make setup         install the packages that building and testing need (demo and test do it themselves)'
