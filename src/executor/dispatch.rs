@@ -71,7 +71,7 @@ struct Receiver<'a, 'f> {
 }
 
 impl Taker for Receiver<'_, '_> {
-    fn row(&mut self, reading: &Reading, row: Fields<'_>) -> Result<(), Problem> {
+    fn row(&mut self, reading: &Rc<Reading>, row: Fields<'_>) -> Result<(), Problem> {
         self.output.row(self.shard, reading, row)
     }
 
@@ -85,13 +85,19 @@ impl Work for Dispatch<'_, '_> {
 
     fn poll(&mut self) -> Result<Progress, Problem> {
         let mut progress = Progress::Done;
-        for (shard, query) in self.queries.iter_mut().enumerate().filter(|(_, query)| !query.is_finished()) {
+        for (shard, query) in self.queries.iter_mut().enumerate() {
+            if query.is_finished() || self.output.is_behind(shard) {
+                continue;
+            }
             let mut receiver = Receiver { shard, label: self.label, output: self.output };
             let advanced = query.advance(&mut receiver)?;
             if advanced == Progress::Done && !self.request.is_rehearsal {
                 self.output.finished(shard);
             }
             progress = progress.and(advanced);
+        }
+        if !self.request.is_rehearsal {
+            progress = progress.and(self.output.catch_up()?);
         }
         if progress != Progress::Done && self.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
             return Err(Problem::QueryTimeout);

@@ -21,7 +21,7 @@
 //! 5. **Dispatch** ([`dispatch`]): the query is sent on all connections ([`shard_query`]), and the reactor runs until
 //!    every answer has arrived. Rows are read as they come, straight from the buffer that they were received in. No
 //!    connection is in the middle of anything meanwhile, because input functions are user code as well. Rows of a later
-//!    partition that come early wait in a store of their own ([`rows`]).
+//!    partition that come early are put aside ([`rows`]).
 //! 6. **Finish**: the connections go back to the pool, the result to the caller.
 //!
 //! An error ends it wherever it is, be it ours, a shard's, PostgreSQL's own (a bad value) or an interrupt. Then the other
@@ -36,6 +36,7 @@ mod route;
 mod rows;
 mod shard_query;
 mod split;
+mod spool;
 
 use crate::cluster::{self, ClusterOptions};
 use crate::error::{Problem, Result};

@@ -32,7 +32,7 @@ pub struct Request<'f> {
 /// Who takes what a shard answers.
 pub trait Taker {
     /// A row, and how it is to be read.
-    fn row(&mut self, reading: &Reading, row: Fields<'_>) -> Result<(), Problem>;
+    fn row(&mut self, reading: &Rc<Reading>, row: Fields<'_>) -> Result<(), Problem>;
 
     /// A notice or a warning.
     fn notice(&mut self, notice: &RemoteError);

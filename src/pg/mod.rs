@@ -32,6 +32,7 @@ pub mod peer;
 pub mod roles;
 pub mod row_type;
 pub mod spi;
+pub mod temp_file;
 pub mod tuplestore;
 pub mod type_io;
 pub mod varlena;

@@ -74,6 +74,16 @@ pub struct Fields<'a> {
 pub type Place = Option<Range<usize>>;
 
 impl<'a> Fields<'a> {
+    /// The row whose [`Fields::bytes`] these are.
+    pub fn from_bytes(body: &'a [u8]) -> Fields<'a> {
+        Fields { body }
+    }
+
+    /// As it came over the wire.
+    pub fn bytes(&self) -> &'a [u8] {
+        self.body
+    }
+
     /// Finds the fields and puts their places into `places`, which is there to be used again for the next row.
     pub fn locate(&self, places: &mut Vec<Place>) -> Result<(), Malformed> {
         places.clear();
