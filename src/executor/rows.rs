@@ -13,14 +13,15 @@ use crate::pg::memory::OwnedContext;
 use crate::pg::row_type::RowType;
 use crate::pg::tuplestore::{RowStore, work_mem};
 use crate::reactor::Progress;
-use crate::wire::{Fields, Place};
+use crate::wire::{Fields, Malformed, Place};
 use pgrx::pg_sys::Datum;
 use std::rc::Rc;
 
 /// How many rows that were put aside are taken before shards and interrupts have their turn.
 const BATCH: usize = 1000;
 
-/// How many bytes of rows are read before the memory of their values is given back.
+/// How many rows, or bytes of them, are read before they are stored and their memory is given back.
+const TOGETHER: usize = 64;
 const SCRATCH: usize = 64 * 1024;
 
 /// The result of a call as it grows.
@@ -60,9 +61,12 @@ struct Shard {
 struct Store<'f> {
     rows: RowStore,
     row_type: &'f RowType,
-    /// Values are made here, and forgotten some time after they were stored.
+    /// Rows on their way there: a value and a null flag for each column of each.
+    values: Vec<Datum>,
+    nulls: Vec<bool>,
+    count: usize,
+    /// What the values point to, and how many bytes it was made of.
     scratch: OwnedContext,
-    /// How many bytes have been read since.
     used: usize,
 }
 
@@ -76,6 +80,9 @@ impl<'f> Output<'f> {
                 store: Store {
                     rows: call.begin_set(row_type).ok_or(Problem::SetNotAccepted)?,
                     row_type,
+                    values: Vec::new(),
+                    nulls: Vec::new(),
+                    count: 0,
                     scratch: OwnedContext::for_scratch(c"plproxy rows"),
                     used: 0,
                 },
@@ -149,7 +156,10 @@ impl<'f> Output<'f> {
     /// All answers are complete.
     pub fn finish(self) -> Result<Datum, Problem> {
         match self.target {
-            Target::Set(_) => Ok(self.call.null()),
+            Target::Set(mut set) => {
+                set.store.flush();
+                Ok(self.call.null())
+            }
             Target::One { rows: 1, value } => Ok(value.unwrap_or_else(|| self.call.null())),
             Target::One { rows, .. } => Err(Problem::RowCount(rows)),
         }
@@ -158,22 +168,33 @@ impl<'f> Output<'f> {
 
 impl Store<'_> {
     fn put(&mut self, reader: &mut RowReader<'_>, reading: &Reading, row: Fields<'_>) -> Result<(), Problem> {
+        let (start, width) = (self.values.len(), reader.width);
+        self.values.resize(start + width, Datum::null());
+        self.nulls.resize(start + width, true);
+        let (values, nulls) = (&mut self.values[start..], &mut self.nulls[start..]);
+        self.scratch.enter(|| reader.read(reading, row, values, nulls))?;
+        self.count += 1;
         self.used += row.bytes().len();
-        if self.used > SCRATCH {
-            self.scratch.reset();
-            self.used = 0;
+        if self.count == TOGETHER || self.used > SCRATCH {
+            self.flush();
         }
-        let (values, nulls) = self.scratch.enter(|| reader.fields(reading, row))?;
-        self.rows.put(self.row_type, values, nulls);
         Ok(())
+    }
+
+    fn flush(&mut self) {
+        self.rows.put(self.row_type, self.count, &mut self.values, &mut self.nulls);
+        self.values.clear();
+        self.nulls.clear();
+        self.scratch.reset();
+        (self.count, self.used) = (0, 0);
     }
 }
 
 /// Makes Datums of a row, in the current memory context.
 struct RowReader<'f> {
     returns: &'f Returns,
-    values: Vec<Datum>,
-    nulls: Vec<bool>,
+    /// How many columns the row type has, dropped ones included.
+    width: usize,
     places: Vec<Place>,
     scratch: Vec<u8>,
 }
@@ -184,39 +205,53 @@ impl<'f> RowReader<'f> {
             Returns::Scalar(..) => 1,
             Returns::Row(row) => row.columns.len(),
         };
-        RowReader {
-            returns,
-            values: vec![Datum::null(); width],
-            nulls: vec![true; width],
-            places: Vec::new(),
-            scratch: Vec::new(),
-        }
+        RowReader { returns, width, places: Vec::new(), scratch: Vec::new() }
     }
 
     /// The row as the function's one value; `None` if it is NULL.
     fn value(&mut self, reading: &Reading, row: Fields<'_>) -> Result<Option<Datum>, Problem> {
-        self.fields(reading, row)?;
+        let (mut values, mut nulls) = (vec![Datum::null(); self.width], vec![true; self.width]);
+        self.read(reading, row, &mut values, &mut nulls)?;
         Ok(match self.returns {
-            Returns::Scalar(..) => (!self.nulls[0]).then(|| self.values[0]),
-            Returns::Row(codec) => Some(codec.row_type.form(&mut self.values, &mut self.nulls)),
+            Returns::Scalar(..) => (!nulls[0]).then(|| values[0]),
+            Returns::Row(codec) => Some(codec.row_type.form(&mut values, &mut nulls)),
         })
     }
 
-    /// The row's fields, one for each column of the row type.
-    fn fields(&mut self, reading: &Reading, row: Fields<'_>) -> Result<(&mut [Datum], &mut [bool]), Problem> {
-        if row.locate(&mut self.places).is_err() || self.places.len() != reading.width() {
+    /// The row's fields, one for each column of the row type that hasn't been dropped.
+    fn read(
+        &mut self,
+        reading: &Reading,
+        row: Fields<'_>,
+        values: &mut [Datum],
+        nulls: &mut [bool],
+    ) -> Result<(), Problem> {
+        let (count, mut fields) = row.iter().map_err(invalid)?;
+        if usize::from(count) != reading.width() {
             return Err(Problem::InvalidRow);
         }
-        let mut columns = reading.columns();
-        for (place, codec) in self.returns.places() {
-            let Some((field, format)) = columns.next() else { break };
-            let value = codec.read(row.field(&self.places[field]), format, &mut self.scratch)?;
-            self.nulls[place] = value.is_none();
-            self.values[place] = value.unwrap_or(Datum::null());
+        if !reading.is_in_order() {
+            row.locate(&mut self.places).map_err(invalid)?;
+        }
+        for ((place, codec), (number, format)) in self.returns.places().zip(reading.columns()) {
+            let field = match reading.is_in_order() {
+                true => fields.next().map_err(invalid)?,
+                false => row.field(&self.places[number]),
+            };
+            let value = codec.read(field, format, &mut self.scratch)?;
+            nulls[place] = value.is_none();
+            values[place] = value.unwrap_or(Datum::null());
+        }
+        if reading.is_in_order() {
+            fields.end().map_err(invalid)?;
         }
         if let Returns::Row(codec) = self.returns {
-            codec.row_type.check_domain(&mut self.values, &mut self.nulls);
+            codec.row_type.check_domain(values, nulls);
         }
-        Ok((&mut self.values, &mut self.nulls))
+        Ok(())
     }
+}
+
+fn invalid(_: Malformed) -> Problem {
+    Problem::InvalidRow
 }

@@ -11,8 +11,9 @@ use crate::reactor::Progress;
 use crate::wire::{Arguments, Fields, Format, Malformed, Message};
 use std::rc::Rc;
 
-/// How many messages are taken from one shard before the others, and interrupts, have their turn.
-const BATCH: usize = 1000;
+/// How many messages are taken from one shard before the others, and interrupts, have their turn. All rows that are in the
+/// buffer count as one.
+const BATCH: usize = 16;
 
 /// Asks the server which process it is: the one that a cancel request would reach, unless there is a pooler between us.
 const PROCESS_ID: &str = "select pg_catalog.pg_backend_pid()";
@@ -167,6 +168,13 @@ impl<'e> ShardQuery<'e> {
     /// answer still has to be brought to its end, by [`ShardQuery::discard`].
     pub fn advance(&mut self, taker: &mut impl Taker) -> Result<Progress, Problem> {
         for _ in 0..BATCH {
+            if self.stage == Stage::Running
+                && let Some(reading) = &self.reading
+            {
+                while let Some(row) = self.connection.receive_row() {
+                    taker.row(reading, row)?;
+                }
+            }
             let query = &self.request.shape.query;
             let message = match self.connection.receive() {
                 Ok(Some(message)) => message,

@@ -12,6 +12,7 @@ pub struct Reading {
     fields: Vec<usize>,
     /// For each field its format.
     formats: Vec<Format>,
+    is_in_order: bool,
 }
 
 impl Reading {
@@ -19,7 +20,7 @@ impl Reading {
     pub fn as_asked(returns: &Returns, text_only: bool) -> Reading {
         let formats: Vec<_> =
             returns.places().map(|(_, codec)| if text_only { Format::Text } else { codec.format() }).collect();
-        Reading { fields: (0..formats.len()).collect(), formats }
+        Reading { fields: (0..formats.len()).collect(), formats, is_in_order: true }
     }
 
     /// For a query of which a shard says that it has these columns. A lone one is taken whatever it is called, others by
@@ -33,7 +34,8 @@ impl Reading {
             (Returns::Row(_), Greater) => return Err(Problem::TooManyFields),
         }
         // As many as are wanted, and all that are wanted: so no name is there twice.
-        let mut reading = Reading { fields: Vec::new(), formats: vec![Format::Text; columns.len()] };
+        let formats = vec![Format::Text; columns.len()];
+        let mut reading = Reading { fields: Vec::new(), formats, is_in_order: false };
         for (name, (_, codec)) in returns.names().zip(returns.places()) {
             let field = match name {
                 None => 0,
@@ -47,12 +49,18 @@ impl Reading {
                 reading.formats[field] = codec.format();
             }
         }
+        reading.is_in_order = reading.fields.is_sorted();
         Ok(reading)
     }
 
     /// The fields' formats, in their order, for the request.
     pub fn formats(&self) -> &[Format] {
         &self.formats
+    }
+
+    /// Whether the fields come in the order of the columns.
+    pub fn is_in_order(&self) -> bool {
+        self.is_in_order
     }
 
     /// How many fields a row has.

@@ -21,17 +21,31 @@ impl RowStore {
         RowStore(NonNull::new(store).expect("tuplestore_begin_heap never returns NULL"))
     }
 
-    /// Appends a row: one value for each column of the row type. The values are copied.
-    pub fn put(&self, row_type: &RowType, values: &mut [pg_sys::Datum], nulls: &mut [bool]) {
-        // SAFETY: values and nulls have the descriptor's length (checked) and the columns' types.
+    /// Appends so many rows: of each one value for each column of the row type. The values are copied.
+    pub fn put(&self, row_type: &RowType, rows: usize, values: &mut [pg_sys::Datum], nulls: &mut [bool]) {
+        let (store, descriptor) = (self.0.as_ptr(), row_type.descriptor());
+        // SAFETY: a descriptor is valid as long as its row type.
+        let width = unsafe { (*descriptor).natts as usize };
+        assert!(values.len() == rows * width && nulls.len() == rows * width);
+        let (values, nulls) = (values.as_mut_ptr(), nulls.as_mut_ptr());
+        // SAFETY: values and nulls have the descriptor's length for each row (checked) and the columns' types. One guard is
+        // for all of them: an ERROR jumps to it over the closure, which owns nothing.
         unsafe {
-            assert!(values.len() == nulls.len() && values.len() == (*row_type.descriptor()).natts as usize);
-            pg_sys::tuplestore_putvalues(
-                self.0.as_ptr(),
-                row_type.descriptor(),
-                values.as_mut_ptr(),
-                nulls.as_mut_ptr(),
-            );
+            pg_sys::ffi::pg_guard_ffi_boundary(|| {
+                for row in 0..rows {
+                    tuplestore_putvalues(store, descriptor, values.add(row * width), nulls.add(row * width));
+                }
+            });
         }
     }
+}
+
+// pgrx's own binding has a guard for every call.
+unsafe extern "C-unwind" {
+    fn tuplestore_putvalues(
+        state: *mut pg_sys::Tuplestorestate,
+        tdesc: pg_sys::TupleDesc,
+        values: *mut pg_sys::Datum,
+        isnull: *mut bool,
+    );
 }

@@ -9,7 +9,7 @@ use crate::error::{Problem, RemoteError};
 use crate::pg::elog::SqlState;
 use crate::pg::encoding;
 use crate::reactor::{Liveness, Socket, Watch};
-use crate::wire::{Message, Outbox, Report};
+use crate::wire::{Fields, Message, Outbox, Report};
 use socket2::SockAddr;
 use std::io;
 use std::time::{Duration, Instant};
@@ -97,6 +97,11 @@ impl Connection {
             Ok(message) => Ok(message),
             Err(end) => Err(lost(&self.database, end)),
         }
+    }
+
+    /// Takes the next message if it is a row, and has been received: the short way, for many of them.
+    pub fn receive_row(&mut self) -> Option<Fields<'_>> {
+        self.stream.take_row()
     }
 
     /// Whether an idle connection can be used. The server may have said goodbye, or something that doesn't matter.

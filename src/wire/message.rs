@@ -84,28 +84,53 @@ impl<'a> Fields<'a> {
         self.body
     }
 
+    /// How many fields there are, and they, to be read in their order.
+    pub fn iter(&self) -> Result<(u16, FieldIter<'a>), Malformed> {
+        let (count, rest) = Bytes(self.body).counted()?;
+        Ok((count, FieldIter { rest }))
+    }
+
     /// Finds the fields and puts their places into `places`, which is there to be used again for the next row.
     pub fn locate(&self, places: &mut Vec<Place>) -> Result<(), Malformed> {
         places.clear();
-        let (count, mut rest) = Bytes(self.body).counted()?;
+        let (count, mut fields) = self.iter()?;
         for _ in 0..count {
-            let length = rest.i32()?;
-            let start = self.body.len() - rest.0.len();
-            places.push(match usize::try_from(length) {
-                Ok(length) => {
-                    rest.skip(length)?;
-                    Some(start..start + length)
-                }
-                Err(_) if length == -1 => None,
-                Err(_) => return Err(Malformed),
-            });
+            let field = fields.next()?;
+            let end = self.body.len() - fields.rest.0.len();
+            places.push(field.map(|field| end - field.len()..end));
         }
-        if rest.0.is_empty() { Ok(()) } else { Err(Malformed) }
+        fields.end()
     }
 
     /// The bytes of a field of this row.
     pub fn field(&self, place: &Place) -> Option<&'a [u8]> {
         place.clone().map(|place| &self.body[place])
+    }
+}
+
+/// The fields of a row, one by one.
+#[derive(Clone, Copy, Debug)]
+pub struct FieldIter<'a> {
+    rest: Bytes<'a>,
+}
+
+impl<'a> FieldIter<'a> {
+    /// The next one; `None` if it is NULL.
+    pub fn next(&mut self) -> Result<Option<&'a [u8]>, Malformed> {
+        match self.rest.i32()? {
+            -1 => Ok(None),
+            length => {
+                let length = usize::try_from(length).map_err(|_| Malformed)?;
+                let (field, rest) = self.rest.0.split_at_checked(length).ok_or(Malformed)?;
+                self.rest = Bytes(rest);
+                Ok(Some(field))
+            }
+        }
+    }
+
+    /// Whether there is nothing after the last one.
+    pub fn end(&self) -> Result<(), Malformed> {
+        if self.rest.0.is_empty() { Ok(()) } else { Err(Malformed) }
     }
 }
 
