@@ -112,3 +112,100 @@ pub fn exactly<const N: usize>(bytes: &[u8]) -> Result<[u8; N], Refusal> {
 fn in_range(what: &'static str, is_in_range: bool) -> Result<(), Refusal> {
     if is_in_range { Ok(()) } else { Err(Refusal::OutOfRange(what)) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const ALL: [(Fixed, usize); 10] = [
+        (Fixed::Bool, 1),
+        (Fixed::Int2, 2),
+        (Fixed::Int4, 4),
+        (Fixed::Int8, 8),
+        (Fixed::Oid, 4),
+        (Fixed::Float4, 4),
+        (Fixed::Float8, 8),
+        (Fixed::Date, 4),
+        (Fixed::Time, 8),
+        (Fixed::Timestamp, 8),
+    ];
+
+    #[test]
+    fn only_the_right_width() {
+        for (fixed, width) in ALL {
+            for length in (0..20).filter(|&length| length != width) {
+                let refusal = Refusal::Length { expected: width, found: length };
+                assert_eq!(fixed.decode(&vec![0; length]), Err(refusal), "{fixed:?}");
+            }
+            assert_eq!(fixed.decode(&vec![0; width]), Ok(0), "{fixed:?}");
+        }
+    }
+
+    #[test]
+    fn words_are_as_postgresql_makes_them() {
+        assert_eq!(Fixed::Bool.decode(&[7]), Ok(1));
+        assert_eq!(Fixed::Int2.decode(&[0xff, 0xfe]), Ok(-2_i64 as u64));
+        assert_eq!(Fixed::Int4.decode(&[0x80, 0, 0, 0]), Ok(i64::from(i32::MIN) as u64));
+        assert_eq!(Fixed::Oid.decode(&[0xff; 4]), Ok(0xffff_ffff));
+        assert_eq!(Fixed::Float4.decode(&(-0.0_f32).to_be_bytes()), Ok(0xffff_ffff_8000_0000));
+        assert_eq!(Fixed::Float8.decode(&1.5_f64.to_be_bytes()), Ok(1.5_f64.to_bits()));
+        let mut out = Vec::new();
+        // Bits of the word beyond the type's don't count.
+        Fixed::Int2.encode(0xdead_0001, &mut out);
+        Fixed::Bool.encode(0xff00, &mut out);
+        assert_eq!(out, [0, 1, 0]);
+    }
+
+    #[test]
+    fn ranges() {
+        let date = |days: i32| Fixed::Date.decode(&days.to_be_bytes()).is_ok();
+        let time = |time: i64| Fixed::Time.decode(&time.to_be_bytes()).is_ok();
+        let timestamp = |timestamp: i64| Fixed::Timestamp.decode(&timestamp.to_be_bytes()).is_ok();
+        // Their last and first values, and infinity, as servers send them.
+        assert!(date(-2_451_545) && date(2_145_031_948) && date(i32::MIN) && date(i32::MAX));
+        assert!(!date(-2_451_546) && !date(2_145_031_949) && !date(i32::MIN + 1) && !date(i32::MAX - 1));
+        assert!(time(0) && time(86_400_000_000) && !time(-1) && !time(86_400_000_001));
+        assert!(timestamp(-211_813_488_000_000_000) && timestamp(9_223_371_331_199_999_999));
+        assert!(!timestamp(-211_813_488_000_000_001) && !timestamp(9_223_371_331_200_000_000));
+        assert!(timestamp(i64::MIN) && timestamp(i64::MAX) && !timestamp(i64::MAX - 1));
+        let refusal = Fixed::Timestamp.decode(&(i64::MAX - 1).to_be_bytes()).unwrap_err();
+        assert_eq!(refusal.of_type("timestamptz").to_string(), "timestamp out of range");
+        assert_eq!(refusal.of_type("timestamptz").sqlstate(false), *b"22008");
+    }
+
+    #[test]
+    fn intervals() {
+        let bytes = |time: i64, days: i32, months: i32| {
+            [&time.to_be_bytes()[..], &days.to_be_bytes(), &months.to_be_bytes()].concat()
+        };
+        let (old, new) = (Layout::Interval { has_infinity: false }, Layout::Interval { has_infinity: true });
+        for infinite in [bytes(i64::MAX, i32::MAX, i32::MAX), bytes(i64::MIN, i32::MIN, i32::MIN)] {
+            assert_eq!(old.check(&infinite), Err(Refusal::OutOfRange("interval")));
+            assert_eq!(new.check(&infinite), Ok(()));
+            assert_eq!(new.check(&infinite[1..]), Err(Refusal::Length { expected: 16, found: 15 }));
+        }
+        assert_eq!(old.check(&bytes(i64::MAX, i32::MAX, i32::MAX - 1)), Ok(()));
+        assert_eq!(old.check(&bytes(i64::MAX, i32::MAX, i32::MIN)), Ok(()));
+        assert_eq!(old.check(&[0; 17]), Err(Refusal::Length { expected: 16, found: 17 }));
+        let problem = Layout::Width(12).check(&[]).unwrap_err().of_type("timetz");
+        assert_eq!(problem.to_string(), "incorrect binary data for type timetz: 0 bytes instead of 12");
+        assert_eq!(problem.sqlstate(false), *b"22P03");
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_accepted_comes_back(bytes: [u8; 8]) {
+            for (fixed, width) in ALL {
+                if let Ok(word) = fixed.decode(&bytes[..width]) {
+                    let mut out = Vec::new();
+                    fixed.encode(word, &mut out);
+                    if fixed != Fixed::Bool {
+                        prop_assert_eq!(&out, &bytes[..width]);
+                    }
+                    prop_assert_eq!(fixed.decode(&out), Ok(word));
+                }
+            }
+        }
+    }
+}

@@ -19,6 +19,9 @@ pub const MAX_DIMENSIONS: usize = 6;
 const MAX_ELEMENTS: usize = 0x3fff_ffff / 8;
 
 /// Appends a value, of which `write` appends the bytes.
+///
+/// # Panics
+/// If they are 2 GB or more, which neither server would take in one message.
 pub fn put_value(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
     let start = out.len();
     out.extend_from_slice(&[0; 4]);
@@ -161,4 +164,108 @@ fn take_value<'a>(rest: &mut &'a [u8]) -> Result<Option<&'a [u8]>, Refusal> {
     let (value, after) = rest.split_at_checked(length).ok_or(Refusal::Truncated)?;
     *rest = after;
     Ok(Some(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const INT4: u32 = 23;
+
+    fn header(numbers: &[i32]) -> Vec<u8> {
+        numbers.iter().flat_map(|number| number.to_be_bytes()).collect()
+    }
+
+    type Decoded = (Vec<i32>, Vec<i32>, Vec<Option<Vec<u8>>>);
+
+    fn decoded(bytes: &[u8]) -> Result<Decoded, Refusal> {
+        let array = Array::decode(bytes, INT4)?;
+        let elements = array.elements.map(|element| Ok(element?.map(<[u8]>::to_vec))).collect::<Result<_, _>>()?;
+        Ok((array.lengths, array.lower_bounds, elements))
+    }
+
+    #[test]
+    fn values() {
+        let mut out = vec![9];
+        put_value(&mut out, |out| out.extend_from_slice(b"ab"));
+        put_null(&mut out);
+        put_value(&mut out, |_| {});
+        assert_eq!(out, [9, 0, 0, 0, 2, b'a', b'b', 255, 255, 255, 255, 0, 0, 0, 0]);
+    }
+
+    #[test]
+    fn arrays() {
+        let mut out = Vec::new();
+        let elements = [Some(b'x'), None, Some(b'y'), Some(b'z')];
+        put_array(INT4, &[2, 2], &[0, -5], elements.into_iter(), |element, out| out.push(element), &mut out);
+        assert_eq!(out[..28], header(&[2, 1, 23, 2, 0, 2, -5])[..]);
+        let (lengths, lower_bounds, elements) = decoded(&out).unwrap();
+        assert_eq!((lengths, lower_bounds), (vec![2, 2], vec![0, -5]));
+        assert_eq!(elements, [Some(vec![b'x']), None, Some(vec![b'y']), Some(vec![b'z'])]);
+        // The flag isn't believed.
+        out[7] = 0;
+        assert!(decoded(&out).is_ok());
+
+        // However empty is said.
+        let empty = Ok((vec![], vec![], vec![]));
+        assert_eq!(decoded(&header(&[0, 0, 23])), empty);
+        assert_eq!(decoded(&header(&[1, 0, 23, 0, 1])), empty);
+        assert_eq!(decoded(&header(&[2, 0, 23, 5, 1, 0, 1])), empty);
+        out.clear();
+        put_array(INT4, &[], &[], std::iter::empty::<Option<()>>(), |_, _| {}, &mut out);
+        assert_eq!(out, header(&[0, 0, 23]));
+    }
+
+    #[test]
+    fn lies() {
+        use Refusal::*;
+        let refusal = |numbers: &[i32]| decoded(&header(numbers)).unwrap_err();
+        assert_eq!(refusal(&[]), Truncated);
+        assert_eq!(refusal(&[0, 0]), Truncated);
+        assert_eq!(refusal(&[-1, 0, 23]), Dimensions(-1));
+        assert_eq!(refusal(&[7, 0, 23]), Dimensions(7));
+        assert_eq!(refusal(&[i32::MAX, 0, 23]), Dimensions(i32::MAX));
+        assert_eq!(refusal(&[0, 2, 23]), Flags(2));
+        assert_eq!(refusal(&[0, 0, 25]), ElementType { expected: 23, found: 25 });
+        assert_eq!(refusal(&[1, 0, 23]), Truncated);
+        assert_eq!(refusal(&[1, 0, 23, 1]), Truncated);
+        assert_eq!(refusal(&[1, 0, 23, -1, 1]), ArraySize);
+        assert_eq!(refusal(&[1, 0, 23, i32::MAX, 0]), ArraySize);
+        assert_eq!(refusal(&[2, 0, 23, 65536, 1, 65536, 1]), ArraySize);
+        assert_eq!(refusal(&[6, 0, 23, 99999, 1, 99999, 1, 99999, 1, 99999, 1, 99999, 1, 99999, 1]), ArraySize);
+        assert_eq!(refusal(&[1, 0, 23, 100_000_000, 1]), Truncated);
+        assert_eq!(refusal(&[1, 0, 23, 2, i32::MAX - 1, -1, -1]), LowerBound(i32::MAX - 1));
+        assert_eq!(decoded(&header(&[1, 0, 23, 2, i32::MAX - 2, -1, -1])).map(|array| array.2.len()), Ok(2));
+        // Elements: fewer, longer, of negative length, and one too many.
+        assert_eq!(refusal(&[1, 0, 23, 2, 1, -1]), Truncated);
+        assert_eq!(refusal(&[1, 0, 23, 1, 1, 5, 0]), Truncated);
+        assert_eq!(refusal(&[1, 0, 23, 1, 1, i32::MAX, 0]), Truncated);
+        assert_eq!(refusal(&[1, 0, 23, 1, 1, -2]), Truncated);
+        assert_eq!(refusal(&[1, 0, 23, 1, 1, 4, 7, -1]), LeftOver);
+        assert_eq!(refusal(&[0, 0, 23, -1]), LeftOver);
+        assert_eq!(refusal(&[1, 0, 23, 0, 1, 0]), LeftOver);
+    }
+
+    proptest! {
+        #[test]
+        fn garbage_is_refused_or_read(
+            dimensions in 0..4_i32,
+            numbers in prop::collection::vec(prop_oneof![-2..6_i32, any::<i32>()], 0..20),
+            cut in 0..4_usize,
+        ) {
+            let mut bytes = header(&[dimensions, 0, 23]);
+            bytes.extend(header(&numbers));
+            bytes.truncate(bytes.len() - cut);
+            if let Ok((lengths, lower_bounds, elements)) = decoded(&bytes) {
+                prop_assert_eq!(lengths.len(), lower_bounds.len());
+                let product = if lengths.is_empty() { 0 } else { lengths.iter().product::<i32>() };
+                prop_assert_eq!(elements.len() as i32, product);
+                let mut out = Vec::new();
+                let written = elements.iter().map(Option::as_deref);
+                put_array(INT4, &lengths, &lower_bounds, written, |element, out| out.extend_from_slice(element), &mut out);
+                prop_assert_eq!(decoded(&out), Ok((lengths, lower_bounds, elements)));
+            }
+        }
+    }
 }

@@ -89,9 +89,11 @@ pub fn palloc_lossy(text: &str) -> *const c_char {
 
 /// Bytes of the server as UTF-8 for the wire.
 pub fn server_to_wire(bytes: &[u8]) -> Cow<'_, [u8]> {
+    if bytes.is_ascii() {
+        return Cow::Borrowed(bytes); // without asking the backend, since this is done for every value
+    }
     match database_encoding() {
         UTF8 | SQL_ASCII => Cow::Borrowed(bytes),
-        _ if bytes.is_ascii() => Cow::Borrowed(bytes),
         encoding => Cow::Owned(convert(bytes, encoding, UTF8)),
     }
 }
@@ -108,8 +110,10 @@ pub fn wire_to_server(bytes: &[u8]) -> Cow<'_, [u8]> {
     let encoding = database_encoding();
     // The text must be valid UTF-8 before it is converted; for a UTF8 or SQL_ASCII database that is all.
     let source = if encoding == SQL_ASCII { SQL_ASCII } else { UTF8 };
-    // SAFETY: pg_verify_mbstr reads `length` bytes and raises an ERROR for what is invalid.
-    unsafe { pg_sys::pg_verify_mbstr(source, bytes.as_ptr().cast(), length, false) };
+    if str::from_utf8(bytes).is_err() || bytes.contains(&0) {
+        // SAFETY: pg_verify_mbstr reads `length` bytes and raises an ERROR for what is invalid.
+        unsafe { pg_sys::pg_verify_mbstr(source, bytes.as_ptr().cast(), length, false) };
+    }
     match encoding {
         UTF8 | SQL_ASCII => Cow::Borrowed(bytes),
         encoding => Cow::Owned(convert(bytes, UTF8, encoding)),

@@ -25,6 +25,9 @@ create function "größe"("straße" text) returns text language sql as 'select u
 create function "日本"("引数" text) returns text language sql as 'select $1 || ''本''';
 create function euro() returns text language sql as 'select ''€''::text';
 create function kanji() returns text language sql as 'select ''漢字''::text';
+create function texts(db text, inout t text, inout v varchar, inout c bpchar, inout a text[], out bytes text) language sql as
+    'select t, v, c, a, encode(convert_to(concat_ws(''|'', t, v, c, a), ''UTF8''), ''hex'')';
+create function kanjis() returns text[] language sql as 'select ''{a,漢字}''::text[]';
 create function notice_kanji() returns int language plpgsql as 'begin raise notice ''漢字 und €''; return 1; end';
 create function fail_kanji() returns int language plpgsql as 'begin raise exception ''漢字 und € und ä''; end';
 \c plproxy_ascii
@@ -64,6 +67,19 @@ create function "größe"(db text, "straße" text) returns text language plproxy
 select "größe"('plproxy_utf8', 'ö');
 create function euro() returns text language plproxy as 'connect connstr(''plproxy_utf8'');';
 select euro();
+-- every character of LATIN1, alone and in an array, in every kind of text; the client speaks another encoding
+create function texts(db text, inout t text, inout v varchar, inout c bpchar, inout a text[], out bytes text) language plproxy as
+    'connect connstr(db);';
+create function each_text(db text, all_texts text[], out n int, out t text) returns setof record language plproxy as
+    'connect connstr(db); select ordinality::int as "n", v as "t" from unnest(all_texts) with ordinality as u (v);';
+create table characters as select n, convert_from(set_byte('\x00', 0, n), 'LATIN1') as c from generate_series(1, 255) n;
+select count(*), sum((record_image_ne(row(t.t, t.v, t.c, t.a), row(x.c, x.c::varchar, x.c::bpchar, array[x.c, null, x.c]))
+                      or t.bytes <> encode(convert_to(concat_ws('|', x.c, x.c, x.c, array[x.c, null, x.c]), 'UTF8'), 'hex'))::int) as differ
+  from characters x, texts('plproxy_utf8', c, c, c, array[c, null, c]) t;
+select count(*), sum(record_image_ne(row(t.t), row(x.c))::int) as differ
+  from each_text('plproxy_utf8', array(select c from characters order by n)) t full join characters x using (n);
+create function kanjis() returns text[] language plproxy as 'connect connstr(''plproxy_utf8'');';
+select kanjis();
 create function fail_kanji() returns int language plproxy as 'connect connstr(''plproxy_utf8'');';
 select fail_kanji();
 create function notice_kanji() returns int language plproxy as 'connect connstr(''plproxy_utf8'');';
