@@ -4,39 +4,30 @@ use super::{Cluster, ClusterOptions, retire};
 use crate::error::Problem;
 use crate::pg::catalog;
 use crate::pg::datum;
-use crate::pg::spi::{Plan, Rows, Spi, connected};
+use crate::pg::spi::{Rows, Statement};
 use crate::report;
 use pgrx::pg_sys;
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::mem::ManuallyDrop;
 use std::rc::Rc;
 
 const SCHEMA: &str = "plproxy";
+const NAMES: [&str; 3] = ["get_cluster_version", "get_cluster_config", "get_cluster_partitions"];
 
-/// One of the functions, with its plan once it has been called.
-struct ConfigFunction {
-    name: &'static str,
-    plan: ManuallyDrop<OnceCell<Plan>>,
+/// Calls one of the functions for a cluster. Not read-only: a configuration that this transaction has just changed counts.
+fn call<T>(function: &Statement, cluster: &str, read: impl FnOnce(&Rows<'_>) -> T) -> T {
+    function.run(std::iter::once_with(|| Some(datum::text(cluster))), false, read)
 }
 
-impl ConfigFunction {
-    const fn new(name: &'static str) -> ConfigFunction {
-        ConfigFunction { name, plan: ManuallyDrop::new(OnceCell::new()) }
-    }
-
-    /// Calls it for a cluster. Not read-only: a configuration that this transaction has just changed counts.
-    fn call<'s>(&self, spi: &'s Spi, cluster: &str) -> Rows<'s> {
-        let query = || (format!("select * from {SCHEMA}.{}($1)", self.name), vec![pg_sys::TEXTOID]);
-        let plan = spi.prepare_once(&self.plan, query);
-        spi.execute(plan, &[Some(datum::text(cluster))], false)
-    }
+fn statement(name: &str) -> ManuallyDrop<Statement> {
+    ManuallyDrop::new(Statement::new(format!("select * from {SCHEMA}.{name}($1)"), vec![pg_sys::TEXTOID]))
 }
 
 thread_local! {
-    static VERSION: ConfigFunction = const { ConfigFunction::new("get_cluster_version") };
-    static CONFIG: ConfigFunction = const { ConfigFunction::new("get_cluster_config") };
-    static PARTITIONS: ConfigFunction = const { ConfigFunction::new("get_cluster_partitions") };
+    static VERSION: ManuallyDrop<Statement> = statement(NAMES[0]);
+    static CONFIG: ManuallyDrop<Statement> = statement(NAMES[1]);
+    static PARTITIONS: ManuallyDrop<Statement> = statement(NAMES[2]);
     // Never dropped, like everything that lives as long as the backend.
     static CLUSTERS: ManuallyDrop<RefCell<HashMap<String, Versioned>>> = ManuallyDrop::default();
     static WARNED_OF_KEEPALIVE: Cell<bool> = const { Cell::new(false) };
@@ -75,12 +66,10 @@ pub fn uses(connstr: &str) -> bool {
 /// The configuration's version. Asked on every call; what the function raises passes.
 fn version(cluster: &str) -> Result<i32, Problem> {
     VERSION.with(|function| {
-        let first_time = function.plan.get().is_none();
-        if first_time && !all_exist() {
+        if !function.is_prepared() && !all_exist() {
             return Err(Problem::ClusterNotFound(cluster.to_owned()));
         }
-        connected(|spi| {
-            let rows = function.call(spi, cluster);
+        call(function, cluster, |rows| {
             if rows.len() != 1 {
                 return Err(Problem::VersionRows(rows.len()));
             }
@@ -93,13 +82,12 @@ fn version(cluster: &str) -> Result<i32, Problem> {
 
 /// Whether this database configures clusters by functions at all.
 fn all_exist() -> bool {
-    let names = [VERSION.with(|f| f.name), CONFIG.with(|f| f.name), PARTITIONS.with(|f| f.name)];
-    names.iter().all(|name| catalog::text_function_exists(SCHEMA, name))
+    NAMES.iter().all(|name| catalog::text_function_exists(SCHEMA, name))
 }
 
 /// The options.
 fn options(cluster: &str) -> Result<ClusterOptions, Problem> {
-    let pairs = CONFIG.with(|function| connected(|spi| pairs(&function.call(spi, cluster))))?;
+    let pairs = CONFIG.with(|function| call(function, cluster, pairs))?;
     let options = ClusterOptions::from_pairs(pairs)?;
     if options.sets_keepalive() && !WARNED_OF_KEEPALIVE.replace(true) {
         report::warning("Use libpq keepalive options, PL/Proxy keepalive options not supported");
@@ -128,8 +116,7 @@ fn pairs(rows: &Rows<'_>) -> Result<Vec<(String, String)>, Problem> {
 /// The partitions' connection strings, in order.
 fn partitions(cluster: &str) -> Result<Vec<String>, Problem> {
     PARTITIONS.with(|function| {
-        connected(|spi| {
-            let rows = function.call(spi, cluster);
+        call(function, cluster, |rows| {
             if rows.len() == 0 {
                 return Err(Problem::PartitionCount);
             }

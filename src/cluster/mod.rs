@@ -108,7 +108,7 @@ impl Access {
     /// As the role that the cluster's options name, with the login of its user mapping if it has one.
     fn new(cluster: Rc<Cluster>, login: Option<Rc<Login>>) -> Access {
         let role_oid = cluster.role();
-        Access { cluster, role_oid, role: roles::name(role_oid).into(), login }
+        Access { cluster, role_oid, role: roles::name(role_oid), login }
     }
 
     /// What connection an endpoint of the cluster needs.

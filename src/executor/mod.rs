@@ -10,7 +10,7 @@
 //!
 //! 1. **Route** ([`route`]): which partitions? RUN ON is evaluated here, which may run any user code, so it comes first,
 //!    before a connection is taken.
-//!    Under SPLIT ([`split`]) it is evaluated for each element of the arrays, in one query.
+//!    Under SPLIT ([`split`]) it is evaluated for each element of the arrays.
 //! 2. **Write**: the arguments are encoded, once for all partitions, arrays that are cut once for each. Output functions
 //!    are user code too.
 //! 3. **Connect** ([`connect`]): a connection for each partition, from the pool if there is an idle one that is alive, or

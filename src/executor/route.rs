@@ -6,6 +6,7 @@ use crate::error::Problem;
 use crate::function::{Function, RunOn};
 use crate::pg::calls::Call;
 use crate::pg::datum;
+use crate::pg::spi::Rows;
 use pgrx::pg_sys::{Datum, Oid};
 
 /// A connection's share of a call.
@@ -116,25 +117,16 @@ pub fn split(
                 route.select_for(partition, element);
             }
         }
-        RunOn::Elements(query) => query.run(call, split.length, |rows| {
-            let type_oid = rows.column_type(1);
-            let mut numbers = Vec::with_capacity(rows.len());
-            for row in 0..rows.len() {
-                let number = rows.datum(row, 0).and_then(|number| datum::integer(rows.column_type(0), number));
-                let element = number.and_then(|number| usize::try_from(number - 1).ok());
-                numbers.push((element.ok_or(Problem::HashNull)?, row));
-            }
-            // The query gives them in order, unless the planner knows better one day.
-            numbers.sort();
-            if !function.returns_set && !numbers.iter().map(|&(element, _)| element).eq(elements) {
-                return Err(Problem::HashCount);
-            }
-            for (element, row) in numbers {
-                let partition = route.hash(type_oid, rows.datum(row, 1))?;
-                route.select_for(partition, element);
-            }
-            Ok(())
-        })?,
+        RunOn::Elements(query) => {
+            let value = |argument, element| split.element(argument, element).unwrap_or_else(|| call.argument(argument));
+            let one_by_one = query.single.repeat(split.length, value, |element, type_oid, value| {
+                route.select_for(route.hash(type_oid, value)?, element);
+                Ok(())
+            });
+            let at_once =
+                || query.run(call, split.length, |rows| by_rows(&mut route, rows, split.length, function.returns_set));
+            one_by_one.unwrap_or_else(at_once)?;
+        }
         RunOn::Any => {
             for element in elements {
                 route.select_for(fastrand::usize(..cluster.partition_count()), element);
@@ -148,6 +140,26 @@ pub fn split(
         }
     }
     Ok(route.shares)
+}
+
+/// Selects partitions as the rows of an element query say.
+fn by_rows(route: &mut Route<'_>, rows: &Rows<'_>, length: usize, returns_set: bool) -> Result<(), Problem> {
+    let type_oid = rows.column_type(1);
+    let mut numbers = Vec::with_capacity(rows.len());
+    for row in 0..rows.len() {
+        let number = rows.datum(row, 0).and_then(|number| datum::integer(rows.column_type(0), number));
+        let element = number.and_then(|number| usize::try_from(number - 1).ok());
+        numbers.push((element.ok_or(Problem::HashNull)?, row));
+    }
+    // The query gives them in order, unless the planner knows better one day.
+    numbers.sort();
+    if !returns_set && !numbers.iter().map(|&(element, _)| element).eq(0..length) {
+        return Err(Problem::HashCount);
+    }
+    for (element, row) in numbers {
+        route.select_for(route.hash(type_oid, rows.datum(row, 1))?, element);
+    }
+    Ok(())
 }
 
 fn numbered(number: u32, cluster: &Cluster) -> Result<usize, Problem> {

@@ -1,24 +1,22 @@
-//! RUN ON under SPLIT: one query that evaluates the hash function for all elements.
+//! RUN ON under SPLIT: the hash function for each element.
 
 use super::LocalQuery;
 use crate::parser::Sql;
 use crate::pg::calls::Call;
-use crate::pg::spi::{Plan, Rows, Spi, connected};
+use crate::pg::spi::{Rows, Statement};
 use pgrx::pg_sys::{self, Datum, Oid};
-use std::cell::OnceCell;
 use std::fmt::Write as _;
 
-/// A query whose rows are the number of an element, counted from 1, and a hash value for it.
+/// The call of a hash function for elements.
 #[derive(Debug)]
 pub struct ElementQuery {
-    sql: String,
+    /// For one element, which will do where it is no more than an expression. What is wrong with the call is said of this,
+    /// the text that the user wrote.
+    pub single: LocalQuery,
+    /// For all elements at once: its rows are the number of an element, counted from 1, and a hash value for it.
+    all: Statement,
     /// For `$2`, `$3`, … the index of the function's argument; `$1` is the number of elements.
     arguments: Vec<usize>,
-    types: Vec<Oid>,
-    plan: OnceCell<Plan>,
-    /// The same for a single element. It is only looked at, first: what is wrong with the call is to be said of the text
-    /// that the user wrote, not of the one that is made of it here.
-    single: LocalQuery,
 }
 
 impl ElementQuery {
@@ -45,17 +43,12 @@ impl ElementQuery {
         let mut parameter_types = vec![pg_sys::INT4OID];
         parameter_types.extend(arguments.iter().map(|&argument| types[argument]));
         let single = LocalQuery::of_call("select * from ", call, element_types);
-        ElementQuery { sql, arguments, types: parameter_types, plan: OnceCell::new(), single }
+        ElementQuery { single, all: Statement::new(sql, parameter_types), arguments }
     }
 
-    /// Runs it for a call whose arrays have this many elements, and hands the result on. What it raises passes.
+    /// Runs the query for a call whose arrays have this many elements, and hands the result on. What it raises passes.
     pub fn run<T>(&self, call: Call, length: usize, read: impl FnOnce(&Rows<'_>) -> T) -> T {
-        connected(|spi: &Spi| {
-            spi.revalidate(self.single.prepare(spi));
-            let plan = spi.prepare_once(&self.plan, || (self.sql.clone(), self.types.clone()));
-            let arguments = self.arguments.iter().map(|&argument| call.argument(argument));
-            let values: Vec<_> = std::iter::once(Some(Datum::from(length as i32))).chain(arguments).collect();
-            read(&spi.execute(plan, &values, true))
-        })
+        let arguments = self.arguments.iter().map(|&argument| call.argument(argument));
+        self.all.run(std::iter::once(Some(Datum::from(length as i32))).chain(arguments), true, read)
     }
 }

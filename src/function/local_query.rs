@@ -3,20 +3,16 @@
 use crate::error::Problem;
 use crate::parser::Sql;
 use crate::pg::calls::Call;
-use crate::pg::spi::{Plan, Rows, Spi, connected};
-use pgrx::pg_sys::{self, Oid};
-use std::cell::OnceCell;
+use crate::pg::spi::{Rows, Statement};
+use pgrx::pg_sys::{self, Datum, Oid};
 use std::fmt::Write as _;
 
-/// A local query over the function's arguments. It is planned at its first use, so that a function can be created
-/// before what it uses.
+/// A local query over the function's arguments.
 #[derive(Debug)]
 pub struct LocalQuery {
-    sql: String,
+    statement: Statement,
     /// For `$1`, `$2`, … the index of the function's argument.
     arguments: Vec<usize>,
-    types: Vec<Oid>,
-    plan: OnceCell<Plan>,
 }
 
 impl LocalQuery {
@@ -25,45 +21,48 @@ impl LocalQuery {
         let rest = call.render(|out, number, _| {
             let _ = write!(out, "${number}");
         });
-        let arguments = call.arguments();
-        let types = arguments.iter().map(|&argument| types[argument]).collect();
-        LocalQuery { sql: format!("{prefix}{rest}"), arguments, types, plan: OnceCell::new() }
+        LocalQuery::new(format!("{prefix}{rest}"), call.arguments(), types)
     }
 
     /// `select` and a name that is no argument's.
     pub fn of_name(name: &str) -> LocalQuery {
-        LocalQuery { sql: format!("select {name}"), arguments: Vec::new(), types: Vec::new(), plan: OnceCell::new() }
+        LocalQuery::new(format!("select {name}"), Vec::new(), &[])
     }
 
     /// `select $1`.
     pub fn of_argument(argument: usize, types: &[Oid]) -> LocalQuery {
-        LocalQuery {
-            sql: "select $1".to_owned(),
-            arguments: vec![argument],
-            types: vec![types[argument]],
-            plan: OnceCell::new(),
-        }
+        LocalQuery::new("select $1".to_owned(), vec![argument], types)
+    }
+
+    fn new(sql: String, arguments: Vec<usize>, types: &[Oid]) -> LocalQuery {
+        let types = arguments.iter().map(|&argument| types[argument]).collect();
+        LocalQuery { statement: Statement::new(sql, types), arguments }
     }
 
     /// Runs it with the arguments of a call, and hands the result on. What it raises passes.
     pub fn run<T>(&self, call: Call, read: impl FnOnce(&Rows<'_>) -> T) -> T {
-        connected(|spi: &Spi| {
-            let plan = self.prepare(spi);
-            let values: Vec<_> = self.arguments.iter().map(|&argument| call.argument(argument)).collect();
-            read(&spi.execute(plan, &values, true))
-        })
+        let values = self.arguments.iter().map(|&argument| call.argument(argument));
+        self.statement.run(values, true, read)
     }
 
-    /// Its plan, made now if this is the first time.
-    pub fn prepare(&self, spi: &Spi) -> &Plan {
-        spi.prepare_once(&self.plan, || (self.sql.clone(), self.types.clone()))
+    /// If it is no more than an expression: computes it so many times, and hands the number, the type and the value on;
+    /// `value` says what an argument is this time. `None` if it is more; but what is wrong with the query was raised.
+    pub fn repeat<E>(
+        &self,
+        times: usize,
+        value: impl Fn(usize, usize) -> Option<Datum>,
+        read: impl FnMut(usize, Oid, Option<Datum>) -> Result<(), E>,
+    ) -> Option<Result<(), E>> {
+        let value = &value;
+        let values = |number| self.arguments.iter().map(move |&argument| value(argument, number));
+        self.statement.repeat(times, values, read)
     }
 
     /// Runs it and expects one text: a cluster's name or a connection string.
     pub fn text(&self, call: Call) -> Result<String, Problem> {
         self.run(call, |rows| {
             if rows.len() != 1 {
-                return Err(Problem::NameRows { query: self.sql.clone(), rows: rows.len() });
+                return Err(Problem::NameRows { query: self.statement.sql().to_owned(), rows: rows.len() });
             }
             if rows.column_type(0) != pg_sys::TEXTOID {
                 return Err(Problem::NameType);

@@ -6,7 +6,7 @@
 
 use super::encoding;
 use pgrx::pg_sys;
-use std::ffi::{c_char, c_int};
+use std::ffi::{c_char, c_int, c_void};
 use std::ptr;
 
 /// A five-character SQLSTATE.
@@ -116,6 +116,7 @@ unsafe extern "C-unwind" {
     fn errhint(fmt: *const c_char, ...) -> c_int;
     fn set_errcontext_domain(domain: *const c_char) -> c_int;
     fn errcontext_msg(fmt: *const c_char, ...) -> c_int;
+    fn geterrposition() -> c_int;
     fn errposition(cursorpos: c_int) -> c_int;
     fn internalerrposition(cursorpos: c_int) -> c_int;
     fn internalerrquery(query: *const c_char) -> c_int;
@@ -176,6 +177,51 @@ pub unsafe fn boundary<T: Copy, E: Into<Report>>(body: impl FnOnce() -> Result<T
             // SAFETY: `report` is plain data, and so is everything else in this frame and, by promise, the caller's.
             unsafe { raise(pg_sys::PGERROR as c_int, report) };
             unreachable!("errfinish returned from an ERROR")
+        }
+    }
+}
+
+/// Runs `body`; what it reports has the CONTEXT that SPI gives to a run of the statement `sql`.
+///
+/// # Safety
+/// `sql` is NUL-terminated text in the server's encoding, there while `body` runs.
+pub(super) unsafe fn in_statement<T>(sql: *const c_char, body: impl FnOnce() -> T) -> T {
+    struct Pop(*mut pg_sys::ErrorContextCallback);
+    impl Drop for Pop {
+        fn drop(&mut self) {
+            // SAFETY: what was on the stack when we came belongs to callers who still wait for us.
+            unsafe { pg_sys::error_context_stack = self.0 };
+        }
+    }
+    // SAFETY: the backend's stack of callbacks, linked through its users' frames. Ours is taken off before its frame ends,
+    // also while an ERROR unwinds.
+    unsafe {
+        let previous = pg_sys::error_context_stack;
+        let arg = sql.cast_mut().cast();
+        let mut callback = pg_sys::ErrorContextCallback { previous, callback: Some(statement_context), arg };
+        let _pop = Pop(previous);
+        pg_sys::error_context_stack = &raw mut callback;
+        body()
+    }
+}
+
+/// The same as SPI's own callback. `sql` is the statement.
+///
+/// # Safety
+/// To be called by elog.c, with NUL-terminated text in the server's encoding.
+unsafe extern "C-unwind" fn statement_context(sql: *mut c_void) {
+    let sql = sql.cast::<c_char>().cast_const();
+    // SAFETY: a report is being made, as the field setters want; they copy the text. This frame owns nothing, so that one
+    // of them may raise an ERROR. The message is translated by the server, whose own it is.
+    unsafe {
+        let position = geterrposition();
+        if position > 0 {
+            errposition(0);
+            internalerrposition(position);
+            internalerrquery(sql);
+        } else {
+            set_errcontext_domain(ptr::null());
+            errcontext_msg(c"SQL statement \"%s\"".as_ptr(), sql);
         }
     }
 }

@@ -34,7 +34,6 @@ pub fn server(name: &str, wrapper: &str) -> Option<ForeignServer> {
 
 /// Raises `permission denied` unless the role has USAGE on the server.
 pub fn require_usage(server: Oid, server_name: &str, role: Oid) {
-    let server_name = encoding::to_server_cstring(server_name);
     // SAFETY: syscache look-ups; aclcheck_error raises an ERROR unless it is told that all is well.
     unsafe {
         #[cfg(any(feature = "pg14", feature = "pg15"))]
@@ -42,6 +41,7 @@ pub fn require_usage(server: Oid, server_name: &str, role: Oid) {
         #[cfg(not(any(feature = "pg14", feature = "pg15")))]
         let result = pg_sys::object_aclcheck(pg_sys::ForeignServerRelationId, server, role, pg_sys::ACL_USAGE.into());
         if result != pg_sys::AclResult::ACLCHECK_OK {
+            let server_name = encoding::to_server_cstring(server_name);
             pg_sys::aclcheck_error(result, pg_sys::ObjectType::OBJECT_FOREIGN_SERVER, server_name.as_ptr().cast());
         }
     }

@@ -10,6 +10,8 @@ use std::ffi::c_int;
 thread_local! {
     static SERVERS: Cell<u64> = const { Cell::new(0) };
     static TYPES: Cell<u64> = const { Cell::new(0) };
+    static FUNCTIONS: Cell<u64> = const { Cell::new(0) };
+    static ROLES: Cell<u64> = const { Cell::new(0) };
 }
 
 /// How often foreign servers, their wrappers or user mappings have changed.
@@ -22,18 +24,35 @@ pub fn type_changes() -> u64 {
     TYPES.get()
 }
 
+/// How often functions and their languages have changed, or who may call them: functions' owners and privileges, roles
+/// and their members, the database's owner.
+pub fn function_changes() -> u64 {
+    FUNCTIONS.get()
+}
+
+/// How often roles have changed.
+pub fn role_changes() -> u64 {
+    ROLES.get()
+}
+
 /// Begins to count; called once, when the library is loaded.
 pub fn register() {
-    use SysCacheIdentifier::{FOREIGNDATAWRAPPEROID, FOREIGNSERVEROID, NAMESPACEOID, TYPEOID, USERMAPPINGOID};
-    for cache in [FOREIGNDATAWRAPPEROID, FOREIGNSERVEROID, USERMAPPINGOID] {
+    use SysCacheIdentifier::{
+        AUTHMEMROLEMEM, AUTHOID, DATABASEOID, FOREIGNDATAWRAPPEROID, FOREIGNSERVEROID, LANGOID, NAMESPACEOID, PROCOID,
+        TYPEOID, USERMAPPINGOID,
+    };
+    let servers =
+        [FOREIGNDATAWRAPPEROID, FOREIGNSERVEROID, USERMAPPINGOID].map(|cache| (cache, server_changed as Hear));
+    let types = [NAMESPACEOID, TYPEOID].map(|cache| (cache, type_changed as Hear));
+    let functions = [PROCOID, LANGOID, AUTHMEMROLEMEM, DATABASEOID].map(|cache| (cache, function_changed as Hear));
+    let roles = [(AUTHOID, role_changed as Hear)];
+    for (cache, hear) in servers.into_iter().chain(types).chain(functions).chain(roles) {
         // SAFETY: the callback only counts; it stays valid because the library is never unloaded.
-        unsafe { pg_sys::CacheRegisterSyscacheCallback(cache as c_int, Some(server_changed), Datum::null()) };
-    }
-    for cache in [NAMESPACEOID, TYPEOID] {
-        // SAFETY: as above.
-        unsafe { pg_sys::CacheRegisterSyscacheCallback(cache as c_int, Some(type_changed), Datum::null()) };
+        unsafe { pg_sys::CacheRegisterSyscacheCallback(cache as c_int, Some(hear), Datum::null()) };
     }
 }
+
+type Hear = unsafe extern "C-unwind" fn(Datum, c_int, u32);
 
 unsafe extern "C-unwind" fn server_changed(_: Datum, _: c_int, _: u32) {
     SERVERS.set(SERVERS.get() + 1);
@@ -41,4 +60,13 @@ unsafe extern "C-unwind" fn server_changed(_: Datum, _: c_int, _: u32) {
 
 unsafe extern "C-unwind" fn type_changed(_: Datum, _: c_int, _: u32) {
     TYPES.set(TYPES.get() + 1);
+}
+
+unsafe extern "C-unwind" fn function_changed(_: Datum, _: c_int, _: u32) {
+    FUNCTIONS.set(FUNCTIONS.get() + 1);
+}
+
+unsafe extern "C-unwind" fn role_changed(_: Datum, _: c_int, _: u32) {
+    ROLES.set(ROLES.get() + 1);
+    FUNCTIONS.set(FUNCTIONS.get() + 1);
 }

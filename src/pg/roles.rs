@@ -1,7 +1,10 @@
 //! Roles (`miscadmin.h`).
 
-use super::encoding;
+use super::{encoding, inval};
 use pgrx::pg_sys::{self, Oid};
+use std::cell::RefCell;
+use std::mem::ManuallyDrop;
+use std::rc::Rc;
 
 /// The role whose privileges are in force: changed by SET ROLE and SECURITY DEFINER.
 pub fn current_user() -> Oid {
@@ -15,8 +18,29 @@ pub fn session_user() -> Oid {
     unsafe { pg_sys::GetSessionUserId() }
 }
 
+/// A role's name at a count of changes.
+#[derive(Clone)]
+struct Named {
+    role: Oid,
+    changes: u64,
+    name: Rc<str>,
+}
+
+thread_local! {
+    /// The last one: the next call is likely to be the same role's. Never dropped, like everything that lives as long as
+    /// the backend.
+    static LAST: ManuallyDrop<RefCell<Option<Named>>> = const { ManuallyDrop::new(RefCell::new(None)) };
+}
+
 /// A role's name. Raises an ERROR if it doesn't exist any more.
-pub fn name(role: Oid) -> String {
+pub fn name(role: Oid) -> Rc<str> {
+    let changes = inval::role_changes();
+    let last = LAST.with(|last| last.borrow().clone());
+    if let Some(last) = last.filter(|last| last.role == role && last.changes == changes) {
+        return last.name;
+    }
     // SAFETY: the name is palloc'd.
-    unsafe { encoding::from_server_cstr(pg_sys::GetUserNameFromId(role, false)) }
+    let name: Rc<str> = unsafe { encoding::from_server_cstr(pg_sys::GetUserNameFromId(role, false)) }.into();
+    LAST.with(|last| last.replace(Some(Named { role, changes, name: name.clone() })));
+    name
 }

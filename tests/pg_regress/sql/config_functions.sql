@@ -166,7 +166,40 @@ select pid() as pid \gset
 update state set version = 100;
 select pid() = :pid as same;
 
+-- whatever its language and volatility, it sees what was done before
+create function next_version_of_f() returns text language plpgsql as $$ begin
+    update state set version = version + 1, connstr = case when connstr like '%shard0' then replace(connstr, 'shard0', 'shard1') else replace(connstr, 'shard1', 'shard0') end;
+    return f();
+end $$;
+update state set connstr = :'shard0';
+create or replace function plproxy.get_cluster_version(cluster text) returns int language sql stable as $$ select version from state $$;
+select next_version_of_f(), next_version_of_f(), f();
+create or replace function plproxy.get_cluster_version(cluster text) returns int language plpgsql stable as $$ begin return (select version from state); end $$;
+select next_version_of_f(), next_version_of_f(), f();
+begin;
+update state set version = version + 1, connstr = :'shard0';
+select f();
+update state set version = version + 1, connstr = :'shard1';
+select f();
+rollback;
+select f();
+create or replace function plproxy.get_cluster_version(cluster text) returns int language sql immutable strict as $$ select 7 $$;
+update state set connstr = :'shard0';
+select f(), f();
+-- a set of one row will do
+drop function plproxy.get_cluster_version;
+create function plproxy.get_cluster_version(cluster text) returns setof int language sql stable as $$ select version from state $$;
+select next_version_of_f(), next_version_of_f(), f();
+insert into state select * from state;
+select f();
+delete from state where ctid <> (select min(ctid) from state);
+select f();
+drop function plproxy.get_cluster_version;
+create function plproxy.get_cluster_version(cluster text, more int default 1, out int8) language sql as $$ select more $$;
+select f();
+
 -- the functions themselves may call plproxy functions
+drop function plproxy.get_cluster_version;
 create or replace function plproxy.get_cluster_version(cluster text) returns int language plpgsql as
     $$ begin if cluster = 'nested' then return length(f()); end if; return 1; end $$;
 create function nested() returns text language plproxy as $$ cluster 'nested'; select current_database(); $$;
