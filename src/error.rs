@@ -302,7 +302,7 @@ pub struct RemoteError {
 
 impl RemoteError {
     /// Says where it comes from.
-    pub fn from_database(mut self, database: &str) -> RemoteError {
+    pub fn of_database(mut self, database: &str) -> RemoteError {
         database.clone_into(&mut self.database);
         self
     }

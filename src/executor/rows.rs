@@ -7,7 +7,7 @@
 
 use super::spool::{Spool, SpooledRows};
 use crate::error::Problem;
-use crate::function::{Reading, Returns};
+use crate::function::{Reading, ReturnColumn, Returns};
 use crate::pg::calls::Call;
 use crate::pg::memory::OwnedContext;
 use crate::pg::row_type::RowType;
@@ -61,7 +61,7 @@ struct Shard {
 struct Store<'f> {
     rows: RowStore,
     row_type: &'f RowType,
-    /// Rows on their way there: a value and a null flag for each column of each.
+    /// Rows on their way there, a value and a null flag for each column of each, and how many there are.
     values: Vec<Datum>,
     nulls: Vec<bool>,
     count: usize,
@@ -73,7 +73,7 @@ struct Store<'f> {
 impl<'f> Output<'f> {
     /// For a call that gets answers from this many shards.
     pub fn new(returns: &'f Returns, set: bool, call: Call, shards: usize) -> Result<Output<'f>, Problem> {
-        let row_type = returns.row_type();
+        let row_type = &returns.row_type;
         let target = match set {
             false => Target::One { rows: 0, value: None },
             true => Target::Set(Set {
@@ -168,10 +168,13 @@ impl<'f> Output<'f> {
 
 impl Store<'_> {
     fn put(&mut self, reader: &mut RowReader<'_>, reading: &Reading, row: Fields<'_>) -> Result<(), Problem> {
-        let (start, width) = (self.values.len(), reader.width);
-        self.values.resize(start + width, Datum::null());
-        self.nulls.resize(start + width, true);
-        let (values, nulls) = (&mut self.values[start..], &mut self.nulls[start..]);
+        let start = self.count * reader.width;
+        let end = start + reader.width;
+        if end > self.values.len() {
+            self.values.resize(end, Datum::null());
+            self.nulls.resize(end, true);
+        }
+        let (values, nulls) = (&mut self.values[start..end], &mut self.nulls[start..end]);
         self.scratch.enter(|| reader.read(reading, row, values, nulls))?;
         self.count += 1;
         self.used += row.bytes().len();
@@ -183,8 +186,6 @@ impl Store<'_> {
 
     fn flush(&mut self) {
         self.rows.put(self.row_type, self.count, &mut self.values, &mut self.nulls);
-        self.values.clear();
-        self.nulls.clear();
         self.scratch.reset();
         (self.count, self.used) = (0, 0);
     }
@@ -201,24 +202,22 @@ struct RowReader<'f> {
 
 impl<'f> RowReader<'f> {
     fn new(returns: &'f Returns) -> RowReader<'f> {
-        let width = match returns {
-            Returns::Scalar(..) => 1,
-            Returns::Row(row) => row.columns.len(),
-        };
-        RowReader { returns, width, places: Vec::new(), scratch: Vec::new() }
+        RowReader { returns, width: returns.row_type.width(), places: Vec::new(), scratch: Vec::new() }
     }
 
     /// The row as the function's one value; `None` if it is NULL.
     fn value(&mut self, reading: &Reading, row: Fields<'_>) -> Result<Option<Datum>, Problem> {
-        let (mut values, mut nulls) = (vec![Datum::null(); self.width], vec![true; self.width]);
-        self.read(reading, row, &mut values, &mut nulls)?;
-        Ok(match self.returns {
-            Returns::Scalar(..) => (!nulls[0]).then(|| values[0]),
-            Returns::Row(codec) => Some(codec.row_type.form(&mut values, &mut nulls)),
-        })
+        if self.returns.are_rows {
+            let (mut values, mut nulls) = (vec![Datum::null(); self.width], vec![true; self.width]);
+            self.read(reading, row, &mut values, &mut nulls)?;
+            return Ok(Some(self.returns.row_type.form(&mut values, &mut nulls)));
+        }
+        let (mut value, mut is_null) = ([Datum::null()], [true]);
+        self.read(reading, row, &mut value, &mut is_null)?;
+        Ok((!is_null[0]).then_some(value[0]))
     }
 
-    /// The row's fields, one for each column of the row type that hasn't been dropped.
+    /// The row's fields, one for each column of the row type that wasn't dropped.
     fn read(
         &mut self,
         reading: &Reading,
@@ -233,21 +232,20 @@ impl<'f> RowReader<'f> {
         if !reading.is_in_order() {
             row.locate(&mut self.places).map_err(invalid)?;
         }
-        for ((place, codec), (number, format)) in self.returns.places().zip(reading.columns()) {
+        for (ReturnColumn { place, codec, .. }, (number, format)) in self.returns.columns.iter().zip(reading.columns())
+        {
             let field = match reading.is_in_order() {
                 true => fields.next().map_err(invalid)?,
                 false => row.field(&self.places[number]),
             };
             let value = codec.read(field, format, &mut self.scratch)?;
-            nulls[place] = value.is_none();
-            values[place] = value.unwrap_or(Datum::null());
+            nulls[*place] = value.is_none();
+            values[*place] = value.unwrap_or(Datum::null());
         }
         if reading.is_in_order() {
             fields.end().map_err(invalid)?;
         }
-        if let Returns::Row(codec) = self.returns {
-            codec.row_type.check_domain(values, nulls);
-        }
+        self.returns.row_type.check_domain(values, nulls);
         Ok(())
     }
 }

@@ -212,12 +212,12 @@ impl<'e> ShardQuery<'e> {
                 | (Message::CloseComplete | Message::ParameterDescription, Stage::Preparing)
                 | (Message::Aside, _) => {}
                 (Message::Notice(notice), _) => {
-                    let notice = pool::remote_error(&notice).from_database(self.connection.database());
+                    let notice = pool::remote_error(&notice).of_database(self.connection.database());
                     taker.notice(&notice);
                 }
                 (Message::Error(report), stage) => {
                     let goes_on = pool::goes_on(&report);
-                    let error = pool::remote_error(&report).from_database(self.connection.database());
+                    let error = pool::remote_error(&report).of_database(self.connection.database());
                     if goes_on && self.may_try_again(stage, &error.sqlstate) {
                         self.stage = Stage::TryingAgain;
                     } else {

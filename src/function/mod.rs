@@ -19,7 +19,7 @@ pub use element_query::ElementQuery;
 pub use local_query::LocalQuery;
 pub use reading::Reading;
 pub use remote_query::RemoteQuery;
-pub use shape::{Returns, Shape};
+pub use shape::{ReturnColumn, Returns, Shape};
 
 use crate::codec::ParameterCodec;
 use crate::error::{Error, Problem, Result};

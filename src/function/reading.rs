@@ -1,9 +1,11 @@
 //! How the fields of a shard's rows become the columns of a result.
 
-use super::shape::Returns;
+use super::shape::{ReturnColumn, Returns};
+use crate::codec::ColumnCodec;
 use crate::error::Problem;
 use crate::pool::RemoteColumn;
 use crate::wire::Format;
+use std::cmp::Ordering;
 
 /// Where each column of the result is in a row, and in which form.
 #[derive(Debug)]
@@ -18,32 +20,26 @@ pub struct Reading {
 impl Reading {
     /// For a query that asks for the columns one by one, each as the type that it is here.
     pub fn as_asked(returns: &Returns, text_only: bool) -> Reading {
-        let formats: Vec<_> =
-            returns.places().map(|(_, codec)| if text_only { Format::Text } else { codec.format() }).collect();
+        let format = |codec: &ColumnCodec| if text_only { Format::Text } else { codec.format() };
+        let formats: Vec<_> = returns.columns.iter().map(|column| format(&column.codec)).collect();
         Reading { fields: (0..formats.len()).collect(), formats, is_in_order: true }
     }
 
     /// For a query of which a shard says that it has these columns. A lone one is taken whatever it is called, others by
     /// their names. The remote type may be another one: then the local type is to read the text of it.
     pub fn as_described(returns: &Returns, columns: &[RemoteColumn], text_only: bool) -> Result<Reading, Problem> {
-        use std::cmp::Ordering::{Equal, Greater, Less};
-        match (returns, columns.len().cmp(&returns.places().count())) {
-            (_, Equal) => {}
-            (Returns::Scalar(..), _) => return Err(Problem::NotSingleField),
-            (Returns::Row(_), Less) => return Err(Problem::TooFewFields),
-            (Returns::Row(_), Greater) => return Err(Problem::TooManyFields),
+        match columns.len().cmp(&returns.columns.len()) {
+            Ordering::Equal => {}
+            _ if !returns.are_rows => return Err(Problem::NotSingleField),
+            Ordering::Less => return Err(Problem::TooFewFields),
+            Ordering::Greater => return Err(Problem::TooManyFields),
         }
         // As many as are wanted, and all that are wanted: so no name is there twice.
         let formats = vec![Format::Text; columns.len()];
         let mut reading = Reading { fields: Vec::new(), formats, is_in_order: false };
-        for (name, (_, codec)) in returns.names().zip(returns.places()) {
-            let field = match name {
-                None => 0,
-                Some(name) => columns
-                    .iter()
-                    .position(|column| column.name == name.as_bytes())
-                    .ok_or_else(|| Problem::NoSuchField(name.to_owned()))?,
-            };
+        for ReturnColumn { name, codec, .. } in &returns.columns {
+            let is_meant = |column: &RemoteColumn| !returns.are_rows || column.name == name.as_bytes();
+            let field = columns.iter().position(is_meant).ok_or_else(|| Problem::NoSuchField(name.clone()))?;
             reading.fields.push(field);
             if !text_only && columns[field].type_oid == codec.oid().to_u32() {
                 reading.formats[field] = codec.format();

@@ -1,6 +1,6 @@
 //! The query that runs on the shards.
 
-use super::shape::Returns;
+use super::shape::{ReturnColumn, Returns};
 use crate::codec::ParameterCodec;
 use crate::parser::{self, Sql};
 use crate::pg::type_io::quote_identifier;
@@ -41,15 +41,9 @@ impl RemoteQuery {
             // A SELECT has been refused when the function was compiled.
             parser::Query::Default | parser::Query::Select(_) => own_name,
         };
-        let columns = match returns {
-            Returns::Row(row) => row
-                .columns
-                .iter()
-                .flatten()
-                .map(|(name, codec)| format!("{} {}", quote_identifier(name), codec.type_sql()))
-                .collect(),
-            Returns::Scalar(..) => Vec::new(),
-        };
+        let declared =
+            |column: &ReturnColumn| format!("{} {}", quote_identifier(&column.name), column.codec.type_sql());
+        let columns: Vec<_> = returns.columns.iter().map(declared).collect();
         RemoteQuery::call(name, arguments, returns, &format!(" as ({})", columns.join(", ")))
     }
 
@@ -58,18 +52,16 @@ impl RemoteQuery {
         let parameters: Vec<_> =
             arguments.iter().enumerate().map(|(i, argument)| format!("${}::{}", i + 1, argument.type_sql())).collect();
         let call = format!("{name}({}){tail}", parameters.join(","));
-        let text = match returns {
-            Returns::Scalar(codec, _) => format!("select r::{} from {call} r", codec.type_sql()),
-            Returns::Row(row) => {
-                let columns: Vec<_> = row
-                    .columns
-                    .iter()
-                    .flatten()
-                    .map(|(name, codec)| format!("{}::{}", quote_identifier(name), codec.type_sql()))
-                    .collect();
-                format!("select {} from {call}", columns.join(", "))
-            }
-        };
+        let columns: Vec<_> = returns
+            .columns
+            .iter()
+            .map(|column| match returns.are_rows {
+                true => format!("{}::{}", quote_identifier(&column.name), column.codec.type_sql()),
+                false => format!("r::{}", column.codec.type_sql()),
+            })
+            .collect();
+        let alias = if returns.are_rows { "" } else { " r" };
+        let text = format!("select {} from {call}{alias}", columns.join(", "));
         RemoteQuery { parameters: (0..arguments.len()).collect(), text: text.into(), is_users: false }
     }
 

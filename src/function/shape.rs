@@ -7,7 +7,7 @@ use crate::parser;
 use crate::pg::calls::Call;
 use crate::pg::inval;
 use crate::pg::memory::OwnedContext;
-use crate::pg::row_type::{ResultShape, RowType, expected_row, result_shape};
+use crate::pg::row_type::{Column, ResultShape, RowType, expected_row, result_shape};
 use pgrx::pg_sys::Oid;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -53,23 +53,31 @@ impl Shape {
 
     /// Whether all types are still called what the query calls them, and the row type is what it was.
     pub fn is_current(&self, look_at_names: bool) -> bool {
-        match &self.returns {
-            Returns::Scalar(codec, _) => !look_at_names || codec.is_current(),
-            Returns::Row(row) => {
-                row.row_type.is_current()
-                    && (!look_at_names || row.columns.iter().flatten().all(|(_, codec)| codec.is_current()))
-            }
-        }
+        let Returns { row_type, columns, .. } = &self.returns;
+        row_type.is_current() && (!look_at_names || columns.iter().all(|column| column.codec.is_current()))
     }
 }
 
 /// What a function returns, once or as a set.
 #[derive(Debug)]
-pub enum Returns {
-    /// One value, which may be void; the row type is for storing a set of them.
-    Scalar(ColumnCodec, RowType),
-    /// A row, one codec for each column that isn't dropped.
-    Row(RowCodec),
+pub struct Returns {
+    /// Whether it is rows, and not single values, which may be void.
+    pub are_rows: bool,
+    /// The type of the rows. Of single values that of the rows that a set of them is stored as.
+    pub row_type: RowType,
+    /// The columns that a shard has to send, in order: those that weren't dropped.
+    pub columns: Vec<ReturnColumn>,
+}
+
+/// A column of a result.
+#[derive(Debug)]
+pub struct ReturnColumn {
+    /// Its index in the row type.
+    pub place: usize,
+    /// Its name. That of a single value doesn't matter.
+    pub name: String,
+    /// How it is read.
+    pub codec: ColumnCodec,
 }
 
 impl Returns {
@@ -78,10 +86,13 @@ impl Returns {
     pub fn declared(function: Oid, context: &OwnedContext) -> Result<Option<Returns>, Problem> {
         match result_shape(function, context) {
             ResultShape::Scalar(type_oid) => {
+                // The codec first: it refuses pseudo-types.
                 let codec = ColumnCodec::of(type_oid, context)?;
-                Ok(Some(Returns::Scalar(codec, RowType::of_scalar(type_oid, context))))
+                let row_type = RowType::of_scalar(type_oid, context);
+                let columns = vec![ReturnColumn { place: 0, name: String::new(), codec }];
+                Ok(Some(Returns { are_rows: false, row_type, columns }))
             }
-            ResultShape::Row(row_type) => Ok(Some(Returns::Row(RowCodec::of(row_type, context)?))),
+            ResultShape::Row(row_type) => Returns::rows(row_type, context).map(Some),
             ResultShape::Record => Ok(None),
             ResultShape::Unsupported(type_oid) => {
                 // A pseudo-type: the codec says so.
@@ -90,55 +101,18 @@ impl Returns {
         }
     }
 
-    /// The type of the rows that a set of these is stored as.
-    pub fn row_type(&self) -> &RowType {
-        match self {
-            Returns::Scalar(_, row_type) => row_type,
-            Returns::Row(row) => &row.row_type,
-        }
-    }
-
-    /// The columns to be read, in order: their numbers in the row type, and how they are read.
-    pub fn places(&self) -> impl Iterator<Item = (usize, &ColumnCodec)> {
-        let (lone, row) = match self {
-            Returns::Scalar(codec, _) => (Some((0, codec)), None),
-            Returns::Row(row) => (None, Some(row)),
-        };
-        let columns = row.into_iter().flat_map(|row| row.columns.iter().enumerate());
-        lone.into_iter().chain(columns.filter_map(|(place, column)| Some((place, &column.as_ref()?.1))))
-    }
-
-    /// Their names; `None` for a lone one, which has none.
-    pub fn names(&self) -> impl Iterator<Item = Option<&str>> {
-        let (lone, row) = match self {
-            Returns::Scalar(..) => (Some(None), None),
-            Returns::Row(row) => (None, Some(row)),
-        };
-        let of_row = row.into_iter().flat_map(|row| row.columns.iter().flatten());
-        lone.into_iter().chain(of_row.map(|(name, _)| Some(name.as_str())))
-    }
-}
-
-/// How a row is read.
-#[derive(Debug)]
-pub struct RowCodec {
-    /// Its type.
-    pub row_type: RowType,
-    /// By position; `None` where a column was dropped.
-    pub columns: Vec<Option<(String, ColumnCodec)>>,
-}
-
-impl RowCodec {
-    fn of(row_type: RowType, context: &OwnedContext) -> Result<RowCodec, Problem> {
+    /// Rows of this type.
+    fn rows(row_type: RowType, context: &OwnedContext) -> Result<Returns, Problem> {
         let columns = row_type
             .columns()
             .into_iter()
-            .map(|column| match column {
-                Some(column) => Ok(Some((column.name, ColumnCodec::of(column.type_oid, context)?))),
-                None => Ok(None),
+            .enumerate()
+            .filter_map(|(place, column)| Some((place, column?)))
+            .map(|(place, Column { name, type_oid })| {
+                Ok(ReturnColumn { place, name, codec: ColumnCodec::of(type_oid, context)? })
             })
             .collect::<Result<_, Problem>>()?;
-        Ok(RowCodec { row_type, columns })
+        Ok(Returns { are_rows: true, row_type, columns })
     }
 }
 
@@ -182,11 +156,11 @@ impl DynamicShape {
         let last = self.last.borrow().clone();
         if let Some(last) = last
             && last.type_changes == type_changes
-            && last.shape.returns.row_type().is_same(&row_type)
+            && last.shape.returns.row_type.is_same(&row_type)
         {
             return Ok(last.shape);
         }
-        let returns = Returns::Row(RowCodec::of(row_type, &context)?);
+        let returns = Returns::rows(row_type, &context)?;
         let query = RemoteQuery::for_record(&self.query, &self.own_name, arguments, &returns);
         let shape = Rc::new(Shape::new(returns, query, context));
         self.last.replace(Some(LastShape { shape: shape.clone(), type_changes }));

@@ -112,6 +112,12 @@ impl RowType {
         self.descriptor
     }
 
+    /// How many columns it has, dropped ones included.
+    pub fn width(&self) -> usize {
+        // SAFETY: the descriptor lives as long as self.
+        unsafe { (*self.descriptor).natts as usize }
+    }
+
     /// The columns by position; `None` where one was dropped.
     pub fn columns(&self) -> Vec<Option<Column>> {
         // SAFETY: the descriptor lives as long as self and has `natts` attributes.

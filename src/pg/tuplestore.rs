@@ -21,12 +21,11 @@ impl RowStore {
         RowStore(NonNull::new(store).expect("tuplestore_begin_heap never returns NULL"))
     }
 
-    /// Appends so many rows: of each one value for each column of the row type. The values are copied.
+    /// Appends so many rows, of each one value for each column of the row type: the first ones of these. They are copied.
     pub fn put(&self, row_type: &RowType, rows: usize, values: &mut [pg_sys::Datum], nulls: &mut [bool]) {
         let (store, descriptor) = (self.0.as_ptr(), row_type.descriptor());
-        // SAFETY: a descriptor is valid as long as its row type.
-        let width = unsafe { (*descriptor).natts as usize };
-        assert!(values.len() == rows * width && nulls.len() == rows * width);
+        let width = row_type.width();
+        assert!(values.len() >= rows * width && nulls.len() >= rows * width);
         let (values, nulls) = (values.as_mut_ptr(), nulls.as_mut_ptr());
         // SAFETY: values and nulls have the descriptor's length for each row (checked) and the columns' types. One guard is
         // for all of them: an ERROR jumps to it over the closure, which owns nothing.

@@ -11,7 +11,10 @@ const LARGE: usize = 64 * 1024;
 /// Type and length.
 const HEADER: usize = 5;
 
-/// What the longest message's length may say: servers can't make a longer one.
+/// What is kept for the next answer. A message of up to this length gets its room at once.
+const KEPT: usize = 256 * 1024;
+
+/// The longest message: servers can't make a longer one.
 const LONGEST: usize = 0x4000_0000;
 
 /// A buffer that bytes are put in at one end, and messages taken out of at the other.
@@ -35,16 +38,24 @@ impl Inbox {
     }
 
     /// Where to put what is received next; never empty. It grows with what has arrived, not with what a message's length
-    /// announces.
+    /// announces, unless that is little.
     pub fn space(&mut self) -> &mut [u8] {
         if self.start > 0 {
             self.bytes.copy_within(self.start..self.end, 0);
             (self.start, self.end) = (0, self.end - self.start);
         }
-        if self.bytes.len() < 2 * self.end.max(SMALL / 2) {
-            self.bytes.resize(2 * self.end.max(SMALL / 2), 0);
+        let announced = self.announced().filter(|&length| length <= KEPT).unwrap_or(0);
+        let wanted = announced.max(2 * self.end).max(SMALL);
+        if self.bytes.len() < wanted {
+            self.bytes.resize(wanted, 0);
         }
         &mut self.bytes[self.end..]
+    }
+
+    /// How long the next message says that it is, from its type on: the length counts itself, but not the type.
+    fn announced(&self) -> Option<usize> {
+        let &[_, a, b, c, d] = self.bytes[self.start..self.end].first_chunk::<HEADER>()?;
+        Some(1 + u32::from_be_bytes([a, b, c, d]) as usize)
     }
 
     /// So many bytes have been put into the space.
@@ -73,33 +84,27 @@ impl Inbox {
 
     /// Takes the next message if it is a row and has arrived to its end: the short way, for many of them.
     pub fn take_row(&mut self) -> Option<Fields<'_>> {
-        let &[b'D', a, b, c, d] = self.bytes[self.start..self.end].first_chunk::<HEADER>()? else {
-            return None;
-        };
-        let body = self.start + HEADER;
-        let end = self.start + 1 + u32::from_be_bytes([a, b, c, d]) as usize;
-        let row = self.bytes[..self.end].get(body..end)?;
+        let end = self.start + self.announced().filter(|_| self.bytes[self.start] == b'D')?;
+        let row = self.bytes[..self.end].get(self.start + HEADER..end)?;
         self.start = end;
         Some(Fields::from_bytes(row))
     }
 
     /// Where the next message ends, if all of it is here.
     fn message_end(&self) -> Result<Option<usize>, Malformed> {
-        let Some(&[_, a, b, c, d]) = self.bytes[self.start..self.end].first_chunk::<HEADER>() else {
+        let Some(length) = self.announced() else {
             return Ok(None);
         };
-        // The length counts itself, but not the type.
-        let length = u32::from_be_bytes([a, b, c, d]) as usize;
-        if !(HEADER - 1..=LONGEST).contains(&length) {
+        if !(HEADER..=LONGEST).contains(&length) {
             return Err(Malformed);
         }
-        let end = self.start + 1 + length;
+        let end = self.start + length;
         Ok((end <= self.end).then_some(end))
     }
 
     /// Gives memory back that a large answer has taken. To be called between answers.
     pub fn tidy(&mut self) {
-        if self.is_empty() && self.bytes.len() > SMALL {
+        if self.is_empty() && self.bytes.len() > KEPT {
             *self = Inbox::default();
         }
     }
@@ -107,7 +112,7 @@ impl Inbox {
 
 #[cfg(test)]
 mod tests {
-    use super::{Inbox, LARGE, LONGEST, Malformed};
+    use super::{Inbox, LONGEST, Malformed, SMALL};
     use crate::wire::Message;
     use proptest::prelude::*;
 
@@ -178,12 +183,12 @@ mod tests {
         let mut inbox = Inbox::default();
         put(&mut inbox, &[b'D', 0x3f, 0xff, 0xff, 0xff]);
         assert_eq!(inbox.has_message(), Ok(false));
-        assert!(inbox.space().len() <= LARGE);
+        assert!(inbox.space().len() <= SMALL);
     }
 
     #[test]
     fn impossible_lengths() {
-        for length in [0, 3, LONGEST as u32 + 1, u32::MAX] {
+        for length in [0, 3, LONGEST as u32, u32::MAX] {
             let mut inbox = Inbox::default();
             put(&mut inbox, &[&b"D"[..], &length.to_be_bytes()].concat());
             assert!(matches!(inbox.take(), Err(Malformed)), "{length}");

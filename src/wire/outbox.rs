@@ -3,7 +3,7 @@
 use super::Format;
 
 /// More than this isn't kept between requests.
-const KEPT: usize = 64 * 1024;
+const KEPT: usize = 256 * 1024;
 
 /// A server ends the connection for a message of a gigabyte (`PQ_LARGE_MESSAGE_LIMIT`); this leaves room for the rest of it.
 const LONGEST_VALUES: usize = 0x3fff_ffff - 64 * 1024;
