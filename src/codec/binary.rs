@@ -13,6 +13,7 @@ use super::values::{self, put_array};
 use crate::pg::arrays::ElementType;
 use crate::pg::binary_io::{HAS_INFINITE_INTERVALS, Receive, Send};
 use crate::pg::memory::OwnedContext;
+use crate::pg::tuples::Tuples;
 use crate::pg::{datum, encoding, varlena};
 use pgrx::pg_sys::{self, Datum, Oid};
 
@@ -79,6 +80,18 @@ impl Binary<Receive> {
     /// For reading a type; the functions' notes are kept in `context`.
     pub fn reader(oid: Oid, context: &OwnedContext) -> Option<Binary<Receive>> {
         Binary::of(oid, |oid| Receive::of(oid, context))
+    }
+
+    /// Makes the value the next column of a row, if there is a short way for that; `false` if there isn't.
+    pub fn append(&self, bytes: &[u8], row: &mut Tuples) -> Result<bool, Refusal> {
+        match self {
+            Binary::Fixed(fixed) => row.word(fixed.decode(bytes)?),
+            Binary::Uuid => row.fixed(&fixed::exactly::<16>(bytes)?),
+            Binary::Bytea => row.varlena(bytes),
+            Binary::Text => row.varlena(&encoding::wire_to_server(bytes)),
+            Binary::Own(..) | Binary::Array(..) => return Ok(false),
+        }
+        Ok(true)
     }
 
     /// The value, in the current memory context. The backend may raise an ERROR for one that it doesn't accept, too.

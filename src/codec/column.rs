@@ -5,6 +5,7 @@ use crate::error::Problem;
 use crate::pg::binary_io::Receive;
 use crate::pg::encoding;
 use crate::pg::memory::OwnedContext;
+use crate::pg::tuples::Tuples;
 use crate::pg::type_io::{self, Input};
 use crate::wire::Format;
 use pgrx::pg_sys::{self, Datum, Oid};
@@ -48,6 +49,27 @@ impl ColumnCodec {
     /// The best format, if the remote column is of the very same type: binary only for built-in types.
     pub fn format(&self) -> Format {
         if self.binary.is_some() { Format::Binary } else { Format::Text }
+    }
+
+    /// As [`ColumnCodec::read`], and makes it the next column of a row.
+    pub fn append(
+        &self,
+        field: Option<&[u8]>,
+        format: Format,
+        row: &mut Tuples,
+        scratch: &mut Vec<u8>,
+    ) -> Result<(), Problem> {
+        if let (Some(bytes), Some(binary)) = (field, &self.binary)
+            && (format == Format::Binary || binary.is_text())
+            && binary.append(bytes, row).map_err(|refusal| refusal.of_type(&self.type_sql))?
+        {
+            return Ok(());
+        }
+        match self.read(field, format, scratch)? {
+            Some(value) => row.value(value),
+            None => row.null(),
+        }
+        Ok(())
     }
 
     /// Reads a field, in the current memory context; the local type's functions may raise an ERROR. A field is only in

@@ -11,9 +11,10 @@ use crate::function::{Reading, ReturnColumn, Returns};
 use crate::pg::calls::Call;
 use crate::pg::memory::OwnedContext;
 use crate::pg::row_type::RowType;
+use crate::pg::tuples::Tuples;
 use crate::pg::tuplestore::{RowStore, work_mem};
 use crate::reactor::Progress;
-use crate::wire::{Fields, Malformed, Place};
+use crate::wire::{Fields, Format, Malformed, Place};
 use pgrx::pg_sys::Datum;
 use std::rc::Rc;
 
@@ -28,18 +29,18 @@ const SCRATCH: usize = 64 * 1024;
 pub struct Output<'f> {
     reader: RowReader<'f>,
     call: Call,
-    target: Target<'f>,
+    target: Target,
 }
 
-enum Target<'f> {
+enum Target {
     /// One value is expected.
     One { rows: u64, value: Option<Datum> },
     /// A set.
-    Set(Set<'f>),
+    Set(Set),
 }
 
-struct Set<'f> {
-    store: Store<'f>,
+struct Set {
+    store: Store,
     shards: Vec<Shard>,
     /// The first shard whose rows aren't all in the result: those that come now go straight there.
     turn: usize,
@@ -58,16 +59,12 @@ struct Shard {
 }
 
 /// The result itself.
-struct Store<'f> {
+struct Store {
     rows: RowStore,
-    row_type: &'f RowType,
-    /// Rows on their way there, a value and a null flag for each column of each, and how many there are.
-    values: Vec<Datum>,
-    nulls: Vec<bool>,
-    count: usize,
-    /// What the values point to, and how many bytes it was made of.
+    /// Rows on their way there.
+    tuples: Tuples,
+    /// What is made on the way, and given back from time to time.
     scratch: OwnedContext,
-    used: usize,
 }
 
 impl<'f> Output<'f> {
@@ -79,12 +76,8 @@ impl<'f> Output<'f> {
             true => Target::Set(Set {
                 store: Store {
                     rows: call.begin_set(row_type).ok_or(Problem::SetNotAccepted)?,
-                    row_type,
-                    values: Vec::new(),
-                    nulls: Vec::new(),
-                    count: 0,
+                    tuples: Tuples::of(row_type),
                     scratch: OwnedContext::for_scratch(c"plproxy rows"),
-                    used: 0,
                 },
                 shards: (0..shards).map(|_| Shard::default()).collect(),
                 turn: 0,
@@ -166,64 +159,95 @@ impl<'f> Output<'f> {
     }
 }
 
-impl Store<'_> {
+impl Store {
     fn put(&mut self, reader: &mut RowReader<'_>, reading: &Reading, row: Fields<'_>) -> Result<(), Problem> {
-        let start = self.count * reader.width;
-        let end = start + reader.width;
-        if end > self.values.len() {
-            self.values.resize(end, Datum::null());
-            self.nulls.resize(end, true);
-        }
-        let (values, nulls) = (&mut self.values[start..end], &mut self.nulls[start..end]);
-        self.scratch.enter(|| reader.read(reading, row, values, nulls))?;
-        self.count += 1;
-        self.used += row.bytes().len();
-        if self.count == TOGETHER || self.used > SCRATCH {
+        self.tuples.begin();
+        self.scratch.enter(|| reader.append(reading, row, &mut self.tuples))?;
+        self.tuples.end();
+        if self.tuples.count() == TOGETHER || self.tuples.size() > SCRATCH {
             self.flush();
         }
         Ok(())
     }
 
     fn flush(&mut self) {
-        self.rows.put(self.row_type, self.count, &mut self.values, &mut self.nulls);
+        self.tuples.store(&self.rows);
         self.scratch.reset();
-        (self.count, self.used) = (0, 0);
     }
 }
 
-/// Makes Datums of a row, in the current memory context.
+/// Makes values of a row's fields, in the current memory context.
 struct RowReader<'f> {
     returns: &'f Returns,
-    /// How many columns the row type has, dropped ones included.
-    width: usize,
     places: Vec<Place>,
     scratch: Vec<u8>,
 }
 
 impl<'f> RowReader<'f> {
     fn new(returns: &'f Returns) -> RowReader<'f> {
-        RowReader { returns, width: returns.row_type.width(), places: Vec::new(), scratch: Vec::new() }
+        RowReader { returns, places: Vec::new(), scratch: Vec::new() }
     }
 
     /// The row as the function's one value; `None` if it is NULL.
     fn value(&mut self, reading: &Reading, row: Fields<'_>) -> Result<Option<Datum>, Problem> {
         if self.returns.are_rows {
-            let (mut values, mut nulls) = (vec![Datum::null(); self.width], vec![true; self.width]);
-            self.read(reading, row, &mut values, &mut nulls)?;
-            return Ok(Some(self.returns.row_type.form(&mut values, &mut nulls)));
+            return self.row(reading, row, |row_type, values, nulls| row_type.form(values, nulls)).map(Some);
         }
-        let (mut value, mut is_null) = ([Datum::null()], [true]);
-        self.read(reading, row, &mut value, &mut is_null)?;
-        Ok((!is_null[0]).then_some(value[0]))
+        let mut value = None;
+        self.each(reading, row, |column, field, format, scratch| {
+            value = column.codec.read(field, format, scratch)?;
+            Ok(())
+        })?;
+        Ok(value)
     }
 
-    /// The row's fields, one for each column of the row type that wasn't dropped.
-    fn read(
+    /// The row as a row of the result.
+    fn append(&mut self, reading: &Reading, row: Fields<'_>, tuples: &mut Tuples) -> Result<(), Problem> {
+        if self.returns.row_type.is_domain() {
+            // Its constraints are about Datums.
+            return self.row(reading, row, |_, values, nulls| {
+                for (&value, &is_null) in values.iter().zip(&*nulls) {
+                    if is_null { tuples.null() } else { tuples.value(value) }
+                }
+            });
+        }
+        self.each(reading, row, |column, field, format, scratch| {
+            while tuples.column() < column.place {
+                tuples.null();
+            }
+            column.codec.append(field, format, tuples, scratch)
+        })?;
+        while tuples.column() < self.returns.row_type.width() {
+            tuples.null();
+        }
+        Ok(())
+    }
+
+    /// The row as Datums and null flags, one for each column of the row type.
+    fn row<T>(
         &mut self,
         reading: &Reading,
         row: Fields<'_>,
-        values: &mut [Datum],
-        nulls: &mut [bool],
+        make: impl FnOnce(&RowType, &mut [Datum], &mut [bool]) -> T,
+    ) -> Result<T, Problem> {
+        let row_type = &self.returns.row_type;
+        let (mut values, mut nulls) = (vec![Datum::null(); row_type.width()], vec![true; row_type.width()]);
+        self.each(reading, row, |column, field, format, scratch| {
+            let value = column.codec.read(field, format, scratch)?;
+            nulls[column.place] = value.is_none();
+            values[column.place] = value.unwrap_or(Datum::null());
+            Ok(())
+        })?;
+        row_type.check_domain(&mut values, &mut nulls);
+        Ok(make(row_type, &mut values, &mut nulls))
+    }
+
+    /// Shows `take` each column with its field and the field's format.
+    fn each(
+        &mut self,
+        reading: &Reading,
+        row: Fields<'_>,
+        mut take: impl FnMut(&ReturnColumn, Option<&[u8]>, Format, &mut Vec<u8>) -> Result<(), Problem>,
     ) -> Result<(), Problem> {
         let (count, mut fields) = row.iter().map_err(invalid)?;
         if usize::from(count) != reading.width() {
@@ -232,21 +256,14 @@ impl<'f> RowReader<'f> {
         if !reading.is_in_order() {
             row.locate(&mut self.places).map_err(invalid)?;
         }
-        for (ReturnColumn { place, codec, .. }, (number, format)) in self.returns.columns.iter().zip(reading.columns())
-        {
+        for (column, (number, format)) in self.returns.columns.iter().zip(reading.columns()) {
             let field = match reading.is_in_order() {
                 true => fields.next().map_err(invalid)?,
                 false => row.field(&self.places[number]),
             };
-            let value = codec.read(field, format, &mut self.scratch)?;
-            nulls[*place] = value.is_none();
-            values[*place] = value.unwrap_or(Datum::null());
+            take(column, field, format, &mut self.scratch)?;
         }
-        if reading.is_in_order() {
-            fields.end().map_err(invalid)?;
-        }
-        self.returns.row_type.check_domain(values, nulls);
-        Ok(())
+        if reading.is_in_order() { fields.end().map_err(invalid) } else { Ok(()) }
     }
 }
 

@@ -34,6 +34,7 @@ pub mod roles;
 pub mod row_type;
 pub mod spi;
 pub mod temp_file;
+pub mod tuples;
 pub mod tuplestore;
 pub mod type_io;
 pub mod varlena;

@@ -144,6 +144,11 @@ impl RowType {
         }
     }
 
+    /// Whether it is a domain over a row type, whose constraints have to be checked.
+    pub fn is_domain(&self) -> bool {
+        self.domain.is_some()
+    }
+
     /// Checks the constraints of the domain, if it is one, and raises what they find. What is needed for that stays in
     /// the current memory context.
     pub fn check_domain(&self, values: &mut [pg_sys::Datum], nulls: &mut [bool]) {
@@ -157,7 +162,7 @@ impl RowType {
 
 /// # Safety
 /// The descriptor is valid and has an attribute of this number, counted from 0.
-unsafe fn attribute(descriptor: pg_sys::TupleDesc, number: usize) -> *const pg_sys::FormData_pg_attribute {
+pub(super) unsafe fn attribute(descriptor: pg_sys::TupleDesc, number: usize) -> *const pg_sys::FormData_pg_attribute {
     // SAFETY: the caller's promise.
     unsafe {
         #[cfg(any(feature = "pg14", feature = "pg15", feature = "pg16", feature = "pg17"))]

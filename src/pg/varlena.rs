@@ -22,6 +22,29 @@ pub fn with_bytes<T>(value: Datum, look: impl FnOnce(&[u8]) -> T) -> T {
     }
 }
 
+/// The bytes of a varlena that is neither compressed nor elsewhere.
+///
+/// # Safety
+/// The Datum is a varlena that lasts as long as the result.
+pub(super) unsafe fn plain_bytes<'d>(value: Datum) -> Option<&'d [u8]> {
+    let stored = value.cast_mut_ptr::<varlena>();
+    // SAFETY: the caller's promise; then the bytes follow the header.
+    unsafe { is_plain(stored).then(|| varlena_to_byte_slice(stored)) }
+}
+
+/// The header of a short varlena of this size, itself included: at most 127.
+pub(super) fn short_header(size: usize) -> u8 {
+    // `SET_VARSIZE_1B`
+    if cfg!(target_endian = "little") { (size as u8) << 1 | 1 } else { size as u8 | 0x80 }
+}
+
+/// The header of a varlena of this size, itself included: less than a gigabyte, as everything that comes over the wire.
+pub(super) fn long_header(size: usize) -> [u8; pg_sys::VARHDRSZ] {
+    // `SET_VARSIZE_4B`
+    let size = size as u32 & 0x3fff_ffff;
+    if cfg!(target_endian = "little") { (size << 2).to_ne_bytes() } else { size.to_ne_bytes() }
+}
+
 /// A `bytea` or `text` value of these bytes, in the current memory context; text is in the server's encoding. Raises an
 /// ERROR for more than a value can hold.
 pub fn of_bytes(bytes: &[u8]) -> Datum {
