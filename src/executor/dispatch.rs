@@ -7,7 +7,7 @@ use crate::error::{Problem, RemoteError};
 use crate::function::Reading;
 use crate::pool::Checkout;
 use crate::reactor::{Progress, Socket, Watch, Work};
-use crate::wire::{Arguments, Fields};
+use crate::wire::{Arguments, Rows};
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -71,8 +71,8 @@ struct Receiver<'a, 'f> {
 }
 
 impl Taker for Receiver<'_, '_> {
-    fn row(&mut self, reading: &Rc<Reading>, row: Fields<'_>) -> Result<(), Problem> {
-        self.output.row(self.shard, reading, row)
+    fn rows(&mut self, reading: &Rc<Reading>, rows: Rows<'_>) -> Result<(), Problem> {
+        self.output.rows(self.shard, reading, rows)
     }
 
     fn notice(&mut self, notice: &RemoteError) {

@@ -14,12 +14,9 @@ use crate::pg::row_type::RowType;
 use crate::pg::tuples::Tuples;
 use crate::pg::tuplestore::{RowStore, work_mem};
 use crate::reactor::Progress;
-use crate::wire::{Fields, Format, Malformed, Place};
+use crate::wire::{Fields, Format, Malformed, Place, Rows};
 use pgrx::pg_sys::Datum;
 use std::rc::Rc;
-
-/// How many rows that were put aside are taken before shards and interrupts have their turn.
-const BATCH: usize = 1000;
 
 /// How many rows, or bytes of them, are read before they are stored and their memory is given back.
 const TOGETHER: usize = 64;
@@ -87,20 +84,26 @@ impl<'f> Output<'f> {
         Ok(Output { reader: RowReader::new(returns), call, target })
     }
 
-    /// Takes a row of a shard. The local input functions may raise an ERROR.
-    pub fn row(&mut self, shard: usize, reading: &Rc<Reading>, row: Fields<'_>) -> Result<(), Problem> {
+    /// Takes rows of a shard. The local input functions may raise an ERROR.
+    pub fn rows(&mut self, shard: usize, reading: &Rc<Reading>, rows: Rows<'_>) -> Result<(), Problem> {
         match &mut self.target {
-            Target::One { rows, value } => {
-                *rows += 1;
-                if *rows == 1 {
-                    *value = self.reader.value(reading, row)?;
+            Target::One { rows: count, value } => {
+                for row in rows {
+                    *count += 1;
+                    if *count == 1 {
+                        *value = self.reader.value(reading, row)?;
+                    }
                 }
             }
-            Target::Set(set) if shard == set.turn => set.store.put(&mut self.reader, reading, row)?,
+            Target::Set(set) if shard == set.turn => {
+                for row in rows {
+                    set.store.put(&mut self.reader, reading, row)?;
+                }
+            }
             Target::Set(set) => {
                 let early = &mut set.shards[shard].early;
                 let (_, spool) = early.get_or_insert_with(|| (reading.clone(), Spool::new(set.budget)));
-                spool.put(row.bytes());
+                spool.put(rows);
             }
         }
         Ok(())
@@ -118,7 +121,8 @@ impl<'f> Output<'f> {
         matches!(&self.target, Target::Set(set) if set.shards[shard].backlog.is_some())
     }
 
-    /// Takes rows that were put aside if it is their turn now, but no more than a batch.
+    /// Takes rows that were put aside if it is their turn now, but no more than a few thousand: shards and interrupts have
+    /// their turn, too.
     pub fn catch_up(&mut self) -> Result<Progress, Problem> {
         let Target::Set(set) = &mut self.target else {
             return Ok(Progress::Done);
@@ -128,12 +132,13 @@ impl<'f> Output<'f> {
                 shard.backlog = Some((reading, spool.into_rows()));
             }
             if let Some((reading, rows)) = &mut shard.backlog {
-                for _ in 0..BATCH {
-                    let Some(row) = rows.next() else {
-                        shard.backlog = None;
-                        break;
-                    };
-                    set.store.put(&mut self.reader, reading, Fields::from_bytes(row))?;
+                match rows.next() {
+                    Some(rows) => {
+                        for row in rows {
+                            set.store.put(&mut self.reader, reading, row)?;
+                        }
+                    }
+                    None => shard.backlog = None,
                 }
                 // Also at the end of it: something may have come meanwhile.
                 return Ok(Progress::Busy);

@@ -8,7 +8,7 @@ use crate::error::{Problem, RemoteError};
 use crate::function::{Reading, Shape};
 use crate::pool::{self, Checkout, RemoteColumn};
 use crate::reactor::Progress;
-use crate::wire::{Arguments, Fields, Format, Malformed, Message};
+use crate::wire::{Arguments, Fields, Format, Malformed, Message, Rows};
 use std::rc::Rc;
 
 /// How many messages are taken from one shard before the others, and interrupts, have their turn. All rows that are in the
@@ -32,8 +32,8 @@ pub struct Request<'f> {
 
 /// Who takes what a shard answers.
 pub trait Taker {
-    /// A row, and how it is to be read.
-    fn row(&mut self, reading: &Rc<Reading>, row: Fields<'_>) -> Result<(), Problem>;
+    /// Rows, and how they are to be read.
+    fn rows(&mut self, reading: &Rc<Reading>, rows: Rows<'_>) -> Result<(), Problem>;
 
     /// A notice or a warning.
     fn notice(&mut self, notice: &RemoteError);
@@ -168,11 +168,17 @@ impl<'e> ShardQuery<'e> {
     /// answer still has to be brought to its end, by [`ShardQuery::discard`].
     pub fn advance(&mut self, taker: &mut impl Taker) -> Result<Progress, Problem> {
         for _ in 0..BATCH {
-            if self.stage == Stage::Running
-                && let Some(reading) = &self.reading
-            {
-                while let Some(row) = self.connection.receive_row() {
-                    taker.row(reading, row)?;
+            if let (Stage::Running, Some(reading)) = (self.stage, &self.reading) {
+                match self.connection.receive_rows() {
+                    Ok(rows) if rows.is_empty() => {}
+                    Ok(rows) => {
+                        taker.rows(reading, rows)?;
+                        continue;
+                    }
+                    Err(problem) => {
+                        self.stage = Stage::Finished;
+                        return Err(problem);
+                    }
                 }
             }
             let query = &self.request.shape.query;
@@ -185,10 +191,6 @@ impl<'e> ShardQuery<'e> {
                 }
             };
             match (message, self.stage) {
-                (Message::Row(row), Stage::Running) => match &self.reading {
-                    Some(reading) => taker.row(reading, row)?,
-                    None => return Err(self.confused()),
-                },
                 (Message::Row(row), Stage::Identifying) => {
                     let answering = process_id(row);
                     self.connection.is_direct = Some(answering.is_some() && answering == self.connection.process_id);

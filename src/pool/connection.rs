@@ -9,7 +9,7 @@ use crate::error::{Problem, RemoteError};
 use crate::pg::elog::SqlState;
 use crate::pg::encoding;
 use crate::reactor::{Liveness, Socket, Watch};
-use crate::wire::{Fields, Message, Outbox, Report};
+use crate::wire::{Message, Outbox, Report, Rows};
 use socket2::SockAddr;
 use std::io;
 use std::time::{Duration, Instant};
@@ -99,9 +99,13 @@ impl Connection {
         }
     }
 
-    /// Takes the next message if it is a row, and has been received: the short way, for many of them.
-    pub fn receive_row(&mut self) -> Option<Fields<'_>> {
-        self.stream.take_row()
+    /// As [`Connection::receive`], but takes all rows that have been received by then. There are none if the next message
+    /// is another one, or if the socket must be waited for first.
+    pub fn receive_rows(&mut self) -> Result<Rows<'_>, Problem> {
+        match self.stream.has_message() {
+            Ok(_) => Ok(self.stream.take_rows()),
+            Err(end) => Err(self.lost(end)),
+        }
     }
 
     /// Whether an idle connection can be used. The server may have said goodbye, or something that doesn't matter.

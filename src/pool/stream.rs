@@ -1,7 +1,7 @@
 //! Messages over a socket, without waiting.
 
 use crate::reactor::Socket;
-use crate::wire::{Fields, Inbox, Malformed, Message, Outbox};
+use crate::wire::{Inbox, Malformed, Message, Outbox, Rows};
 use std::io;
 
 /// A session's socket, with what has been received from it and not read, and what is to be sent.
@@ -67,9 +67,9 @@ impl Stream {
         Ok(self.inbox.take()?)
     }
 
-    /// Takes the next message if it is a row, and has been received.
-    pub fn take_row(&mut self) -> Option<Fields<'_>> {
-        self.inbox.take_row()
+    /// Takes the rows that come next and have been received.
+    pub fn take_rows(&mut self) -> Rows<'_> {
+        self.inbox.take_rows()
     }
 
     /// A server that ends a session says why, and closes its socket. So a failing write isn't the last word: what has

@@ -1,6 +1,6 @@
 //! What has been received and not been read yet.
 
-use super::{Fields, Malformed, Message};
+use super::{Malformed, Message, Rows};
 
 /// Room for an answer of few rows.
 const SMALL: usize = 8 * 1024;
@@ -9,13 +9,19 @@ const SMALL: usize = 8 * 1024;
 const LARGE: usize = 64 * 1024;
 
 /// Type and length.
-const HEADER: usize = 5;
+pub(super) const HEADER: usize = 5;
 
 /// What is kept for the next answer. A message of up to this length gets its room at once.
 const KEPT: usize = 256 * 1024;
 
 /// The longest message: servers can't make a longer one.
 const LONGEST: usize = 0x4000_0000;
+
+/// The type of the message that begins here, and its whole length: the one in it counts itself, but not the type.
+pub(super) fn header(bytes: &[u8]) -> Option<(u8, usize)> {
+    let &[kind, a, b, c, d] = bytes.first_chunk::<HEADER>()?;
+    Some((kind, 1 + u32::from_be_bytes([a, b, c, d]) as usize))
+}
 
 /// A buffer that bytes are put in at one end, and messages taken out of at the other.
 #[derive(Debug, Default)]
@@ -52,10 +58,9 @@ impl Inbox {
         &mut self.bytes[self.end..]
     }
 
-    /// How long the next message says that it is, from its type on: the length counts itself, but not the type.
+    /// How long the next message says that it is.
     fn announced(&self) -> Option<usize> {
-        let &[_, a, b, c, d] = self.bytes[self.start..self.end].first_chunk::<HEADER>()?;
-        Some(1 + u32::from_be_bytes([a, b, c, d]) as usize)
+        Some(header(&self.bytes[self.start..self.end])?.1)
     }
 
     /// So many bytes have been put into the space.
@@ -82,12 +87,11 @@ impl Inbox {
         Message::parse(self.bytes[message.start], &self.bytes[message.start + HEADER..message.end]).map(Some)
     }
 
-    /// Takes the next message if it is a row and has arrived to its end: the short way, for many of them.
-    pub fn take_row(&mut self) -> Option<Fields<'_>> {
-        let end = self.start + self.announced().filter(|_| self.bytes[self.start] == b'D')?;
-        let row = self.bytes[..self.end].get(self.start + HEADER..end)?;
-        self.start = end;
-        Some(Fields::from_bytes(row))
+    /// Takes all rows that come next and have arrived to their ends. There may be none.
+    pub fn take_rows(&mut self) -> Rows<'_> {
+        let rows = Rows::first_of(&self.bytes[self.start..self.end]);
+        self.start += rows.bytes().len();
+        rows
     }
 
     /// Where the next message ends, if all of it is here.
@@ -151,17 +155,18 @@ mod tests {
     }
 
     #[test]
-    fn rows_can_be_taken_the_short_way() {
-        let bytes = [message(b'D', b"\0\0"), message(b'D', b"\0\x01\xff\xff\xff\xff"), message(b'C', b"\0")].concat();
+    fn rows_can_be_taken_together() {
+        let rows = [message(b'D', b"\0\0"), message(b'D', b"\0\x01\xff\xff\xff\xff"), message(b'D', b"\0\0")].concat();
+        let bytes = [&rows[..], &message(b'C', b"\0"), &message(b'D', b"\0\0")].concat();
         for size in 1..=bytes.len() {
-            let (mut inbox, mut rows) = (Inbox::default(), Vec::new());
+            let (mut inbox, mut taken, mut lengths) = (Inbox::default(), Vec::new(), Vec::new());
             for piece in bytes.chunks(size) {
                 put(&mut inbox, piece);
-                while let Some(row) = inbox.take_row() {
-                    rows.push(row.bytes().len());
-                }
+                let together = inbox.take_rows();
+                taken.extend_from_slice(together.bytes());
+                lengths.extend(together.map(|row| row.bytes().len()));
             }
-            assert_eq!(rows, [2, 6], "in pieces of {size}");
+            assert_eq!((taken, lengths), (rows.clone(), vec![2, 6, 2]), "in pieces of {size}");
             assert!(matches!(inbox.take(), Ok(Some(Message::CommandComplete))));
         }
     }
@@ -202,7 +207,7 @@ mod tests {
             'all: for piece in bytes.chunks(size) {
                 put(&mut inbox, piece);
                 loop {
-                    while inbox.take_row().is_some() {}
+                    inbox.take_rows().for_each(|row| Message::Row(row).walk());
                     match inbox.take() {
                         Ok(Some(message)) => message.walk(),
                         Ok(None) => break,

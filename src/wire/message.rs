@@ -74,13 +74,14 @@ pub struct Fields<'a> {
 pub type Place = Option<Range<usize>>;
 
 impl<'a> Fields<'a> {
-    /// The row whose [`Fields::bytes`] these are.
-    pub fn from_bytes(body: &'a [u8]) -> Fields<'a> {
+    /// Of a message's body.
+    pub(super) fn from_bytes(body: &'a [u8]) -> Fields<'a> {
         Fields { body }
     }
 
-    /// As it came over the wire.
-    pub fn bytes(&self) -> &'a [u8] {
+    /// The message's body.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> &'a [u8] {
         self.body
     }
 

@@ -8,10 +8,12 @@
 mod inbox;
 mod message;
 mod outbox;
+mod rows;
 
 pub use inbox::Inbox;
 pub use message::{Column, Fields, Message, Place, Report};
 pub use outbox::{Arguments, Outbox};
+pub use rows::Rows;
 
 /// How a value is represented; the numbers are the protocol's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
