@@ -95,7 +95,8 @@ impl Tuples {
     pub fn begin(&mut self) {
         self.start = self.end.next_multiple_of(ALIGN);
         self.end = self.start;
-        self.zeros(self.header.offset);
+        self.zeros(BITMAP);
+        self.fill(self.header.offset - BITMAP, 0xff); // nothing is NULL so far
         (self.column, self.has_null) = (0, false);
     }
 
@@ -106,6 +107,8 @@ impl Tuples {
 
     /// The next column is NULL.
     pub fn null(&mut self) {
+        let (place, bit) = (self.start + BITMAP + self.column / 8, self.column % 8);
+        self.memory_bytes()[place] &= !(1 << bit);
         self.has_null = true;
         self.column += 1;
     }
@@ -208,12 +211,8 @@ impl Tuples {
 
     /// The next column, which isn't NULL.
     fn next(&mut self) -> Column {
-        let number = self.column;
         self.column += 1;
-        // A one in the bitmap is for a value.
-        let place = self.start + BITMAP + number / 8;
-        self.memory_bytes()[place] |= 1 << (number % 8);
-        self.columns[number]
+        self.columns[self.column - 1]
     }
 
     fn pad(&mut self, align: usize) {
@@ -224,9 +223,13 @@ impl Tuples {
     }
 
     fn zeros(&mut self, count: usize) {
+        self.fill(count, 0);
+    }
+
+    fn fill(&mut self, count: usize, byte: u8) {
         let (start, end) = (self.end, self.end + count);
         self.make_room(end);
-        self.memory_bytes()[start..end].fill(0);
+        self.memory_bytes()[start..end].fill(byte);
         self.end = end;
     }
 
