@@ -13,7 +13,7 @@ use std::rc::Rc;
 
 /// How many messages are taken from one shard before the others, and interrupts, have their turn. All rows that are in the
 /// buffer count as one.
-const BATCH: usize = 16;
+const BATCH: usize = 8;
 
 /// Asks the server which process it is: the one that a cancel request would reach, unless there is a pooler between us.
 const PROCESS_ID: &str = "select pg_catalog.pg_backend_pid()";
@@ -63,7 +63,7 @@ enum Stage {
     Running,
     /// That it is ready: all rows are here.
     Ending,
-    /// That it is ready: the statement that we thought was prepared isn't any more, and is to be sent again.
+    /// That it is ready: something wasn't as we thought, and the query is to be sent again.
     TryingAgain,
     /// That it is ready: the query has failed. What the server says until then belongs to this query, and mustn't be taken
     /// for something else by the connection's next user.
@@ -238,24 +238,30 @@ impl<'e> ShardQuery<'e> {
         Ok(Progress::Busy)
     }
 
-    /// Whether the error may be only about the statement being prepared, and the query hasn't run, because the statement
-    /// wasn't bound yet: then it is sent again, once, without anybody noticing.
-    ///
-    /// A statement can be gone (26000: DEALLOCATE, or another server of the pooler's), its columns can be others than they
-    /// were (0A000), something that it uses can have been dropped and made again (which has no SQLSTATE of its own), or it
-    /// is there already (42P05: made by another client of the pooler's).
+    /// Whether the error may be only about what we did to have the statement prepared, and the query hasn't run, because the
+    /// statement wasn't bound yet: then it is sent again, once, without anybody noticing.
     fn may_try_again(&mut self, stage: Stage, sqlstate: &[u8; 5]) -> bool {
         let text = &self.request.shape.query.text;
-        let statements = &mut self.connection.statements;
-        match sqlstate {
-            _ if self.statement.is_empty() => return false,
-            b"42P05" if stage == Stage::Preparing => statements.add(text.clone(), self.statement.clone(), None),
-            // A bad argument, a broken constraint, the function's own error: nothing is wrong with the statement.
-            [b'2', b'2' | b'3', ..] | [b'P', ..] => return false,
-            _ if !statements.forget(text) => return false,
-            _ => {}
-        }
-        stage == Stage::Preparing && !std::mem::replace(&mut self.tried_again, true)
+        let connection = &mut *self.connection;
+        let has_changed = match (stage, sqlstate) {
+            // A server that doesn't know its process ID.
+            (Stage::Identifying, _) => {
+                connection.is_direct = Some(false);
+                true
+            }
+            // It is there already: made by another client of the pooler's.
+            (Stage::Preparing, b"42P05") => {
+                connection.statements.add(text.clone(), self.statement.clone(), None);
+                true
+            }
+            // It is gone (DEALLOCATE, or another server of the pooler's), has other columns than it had, or what it uses was
+            // dropped and perhaps made again, which shows in many ways.
+            (_, b"26000" | b"0A000" | [b'4', b'2', ..] | [b'X', b'X', ..]) => connection.statements.forget(text),
+            _ => false,
+        };
+        has_changed
+            && matches!(stage, Stage::Identifying | Stage::Preparing)
+            && !std::mem::replace(&mut self.tried_again, true)
     }
 
     /// A shard has said what the columns of the user's query are. All fields come as text this time.

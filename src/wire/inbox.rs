@@ -50,8 +50,12 @@ impl Inbox {
             self.bytes.copy_within(self.start..self.end, 0);
             (self.start, self.end) = (0, self.end - self.start);
         }
-        let announced = self.announced().filter(|&length| length <= KEPT).unwrap_or(0);
-        let wanted = announced.max(2 * self.end).max(SMALL);
+        let doubled = (2 * self.end).max(SMALL);
+        let wanted = match self.announced() {
+            Some(length) if length <= KEPT => doubled.max(length),
+            Some(length) if length > self.end => doubled.min(length),
+            _ => doubled,
+        };
         if self.bytes.len() < wanted {
             self.bytes.resize(wanted, 0);
         }
