@@ -41,10 +41,11 @@
 //!        │
 //!  executor    cluster     'users' → partitions and options                    (the user's config functions)
 //!        │     route       hashtext('bob') & 3 = 1 → partition 1
-//!        │     codec       arguments → parameters
+//!        │     codec       arguments → parameters, once for all partitions
 //!        │     pool        a connection for (connection string, role)          (conninfo, if it must be opened)
+//!        │     wire        Bind, Execute, Sync; and Parse, the first time
 //!        │     reactor     send; wait for sockets, latch, deadline; receive     ⇄ shard
-//!        │     codec       fields → Datums, row by row, into a tuplestore
+//!        │     codec       fields → a value, or rows as they are stored, into a tuplestore
 //!        ▼
 //!  result
 //! ```
@@ -84,7 +85,8 @@
 //!   half way through something, while it runs. A cached thing is cloned out of its cache (`Rc`) first.
 //! * **An ERROR unwinds.** pgrx turns PostgreSQL's longjmp into a Rust unwind and back; every `Drop` on the way runs, and
 //!   must be safe while a transaction is being aborted.
-//! * **Interrupts are served in one place**, the reactor's loop, between the polls of futures.
+//! * **Interrupts are served between things**: in the reactor's loop, when no connection is being polled, and between the
+//!   elements of a SPLIT, before any connection is taken; and wherever user code does it itself.
 //! * **In doubt means closed.** A connection is marked before a step that could leave it in an unknown state, and unmarked
 //!   after; one that comes back with the mark isn't used again.
 //! * **Text is UTF-8** inside and on the wire; [`pg::encoding`] converts at the border to the server.

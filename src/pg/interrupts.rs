@@ -1,6 +1,7 @@
 //! Interrupts (`miscadmin.h`): when a cancel or a shutdown request may take effect.
 //!
-//! They are served in one place only, the reactor's wait loop; see there.
+//! They are served between things: in the reactor's wait loop (see there), and between the evaluations of an expression that
+//! is to be evaluated many times.
 
 use pgrx::pg_sys;
 use std::any::Any;

@@ -1,27 +1,27 @@
 //! PostgreSQL's wait events as an event loop for futures.
 //!
-//! What it owns: non-blocking sockets that Rust futures can read and write ([`Socket`]), the loop that waits for them
-//! ([`run`]), and with it the only place where this extension serves interrupts. What it must not know: SQL, clusters,
-//! tokio-postgres.
+//! What it owns: non-blocking sockets ([`Socket`]), the loop that waits for them ([`run`]), and with it the place where
+//! waiting calls serve interrupts. What it must not know: SQL, clusters, tokio-postgres.
 //!
 //! # How it runs
 //!
 //! There is no runtime and no thread here. A backend is one thread with a latch that signals set; whoever waits in it
 //! waits for the latch, or else it can't be cancelled. So the loop is PostgreSQL's:
 //!
-//! 1. *Work.* Everything that can go on without waiting does ([`Work::poll`]). A future reads from its socket only when
-//!    the socket is known to be readable, so none of this costs a system call that could have been avoided. A future
-//!    that can't go on says nothing to us; its [`Socket`] has noted whether there is something left to be sent.
+//! 1. *Work.* Everything that can go on without waiting does ([`Work::poll`]). A socket is read only when it is known to
+//!    be readable, so none of this costs a system call that could have been avoided. Work that can't go on says nothing to
+//!    us; its [`Socket`] has noted whether there is something left to be sent.
 //! 2. *Wait.* `WaitEventSetWait` sleeps until a socket is ready, the latch is set, the postmaster dies (then the
 //!    backend exits), or the earliest deadline passes. What woke us is noted in the sockets.
 //! 3. *Interrupts.* If somebody wants this query or this backend to end, this is where it unwinds: between the turns,
-//!    when no future is running and every connection's state is on record. It may unwind through all callers of
+//!    when nothing is half done and every connection's state is on record. It may unwind through all callers of
 //!    [`run`]; their `Drop`s must be safe then. Barriers and the like are served here too. When the backend is about to
 //!    exit there will be no unwinding, so the work hears of it first ([`Work::before_exit`]).
 //!
 //! Then again from 1, until the work says that it is done.
 //!
-//! Wakers: a future that waits for another future, not for a socket (a query waits for its connection), is woken
+//! Opening a connection is a future, because tokio-postgres does the login; the rest is plain polling. A future that waits
+//! for another one, not for a socket, is woken
 //! through its [`Wakeup`] by the other one during step 1; [`Wakeup::settle`] polls again as long as that happens. There
 //! is nothing else that could wake one: no other thread, no timer.
 
