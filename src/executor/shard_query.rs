@@ -126,7 +126,8 @@ impl<'e> ShardQuery<'e> {
             (true, None) => None,
         };
 
-        if prepare == PreparedStatements::Auto && connection.is_direct.is_none() {
+        // Not with the first query: it may be the only one.
+        if prepare == PreparedStatements::Auto && connection.is_direct.is_none() && connection.has_answered {
             self.stage = Stage::Identifying;
             connection.outbox().parse("", PROCESS_ID);
             connection.outbox().bind("", &Arguments::default(), &[Format::Binary]);
@@ -300,6 +301,7 @@ impl<'e> ShardQuery<'e> {
     fn finish(&mut self) {
         self.stage = Stage::Finished;
         self.connection.in_doubt = false;
+        self.connection.has_answered = true;
     }
 
     /// What the server says makes no sense.

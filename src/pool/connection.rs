@@ -31,6 +31,8 @@ pub struct Connection {
     /// Whether that is the process that answers, so that what is prepared will still be there at the next call. It isn't
     /// behind a pooler. `None` until a server has been asked.
     pub is_direct: Option<bool>,
+    /// Whether a query has been answered.
+    pub has_answered: bool,
     /// What is prepared on the server.
     pub statements: Statements,
     /// The wait set of this connection alone, kept from call to call.
@@ -55,6 +57,7 @@ impl Connection {
             share_of_lifetime: 0.9 + 0.1 * fastrand::f64(),
             process_id,
             is_direct: None,
+            has_answered: false,
             statements: Statements::default(),
             watch: None,
             group_watch: None,

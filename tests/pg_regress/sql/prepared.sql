@@ -26,7 +26,7 @@ create function rows() returns table (a int, b text) language plproxy as $$ clus
 create function fails(code text) returns int language plproxy as $$ cluster 'prepared'; run on 0; $$;
 create function run(sql text) returns void language plproxy as $$ cluster 'prepared'; run on 0; target public.run; $$;
 
--- auto: the first query of a connection finds out whether statements may be prepared, those after it are
+-- auto: the second query of a connection finds out whether statements may be prepared, those after it are
 show plproxy.prepared_statements;
 select double(1);
 select * from statements();
