@@ -1,7 +1,8 @@
 //! One shard's share of a call: what is sent to it, and what its answer means.
 //!
 //! The query goes out as one request, Parse, Bind, Execute, Sync, and costs one round trip. Where statements may be
-//! prepared, Parse is left out from the second time on.
+//! prepared, Parse is left out from the second time on. If a prepared statement turns out not to be what it was, the query is
+//! sent again without one.
 
 use crate::cluster::PreparedStatements;
 use crate::error::{Problem, RemoteError};
@@ -114,6 +115,8 @@ impl<'e> ShardQuery<'e> {
         let query = &shape.query;
         let connection = &mut *self.connection;
         let is_named = match prepare {
+            // Behind a pooler the second try may meet another server, where the names are others again.
+            _ if self.tried_again => false,
             PreparedStatements::Off => false,
             PreparedStatements::On => true,
             PreparedStatements::Auto => connection.is_direct == Some(true),

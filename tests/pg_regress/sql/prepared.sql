@@ -90,6 +90,7 @@ select double(1);
 select double(1);
 select run('deallocate all');
 select double(1);
+select double(1);
 select count(*) from statements();
 
 -- an error of the function's own isn't taken for one of the statement, and nothing runs twice
