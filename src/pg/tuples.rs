@@ -42,13 +42,15 @@ struct Column {
 /// What is the same in all rows.
 #[derive(Clone, Copy, Debug)]
 struct Header {
-    /// Of the values: there is always room for a bitmap of NULLs, which up to eight columns costs nothing.
+    /// Where the values begin behind a bitmap of NULLs. Without NULLs there is none, and they begin at [`BARE`]: there is no
+    /// other place where they may, since PostgreSQL 19 doesn't look at what the header says of it.
     offset: usize,
     infomask: u16,
 }
 
 const BITMAP: usize = offset_of!(pg_sys::HeapTupleHeaderData, t_bits);
 const ALIGN: usize = pg_sys::MAXIMUM_ALIGNOF as usize;
+const BARE: usize = BITMAP.next_multiple_of(ALIGN);
 const _: () = assert!(ALIGN == align_of::<u64>());
 
 /// The longest short varlena, its header included (`VARATT_SHORT_MAX`).
@@ -176,9 +178,15 @@ impl Tuples {
     /// Ends the row.
     pub fn end(&mut self) {
         assert!(self.column == self.columns.len());
-        let Header { offset, mut infomask } = self.header;
+        let Header { mut offset, mut infomask } = self.header;
         if self.has_null {
             infomask |= pg_sys::HEAP_HASNULL as u16;
+        } else if offset > BARE {
+            // The difference is a multiple of eight bytes, so values stay aligned.
+            let (start, end) = (self.start, self.end);
+            self.memory_bytes().copy_within(start + offset..end, start + BARE);
+            self.end -= offset - BARE;
+            offset = BARE;
         }
         // SAFETY: the row begins at a multiple of eight bytes, with room for a header.
         let header =

@@ -124,9 +124,9 @@ select by_fails(0);
 select by_fails(0);
 create or replace function fails(int) returns int language sql as 'select count(*)::int / $1 from pg_class where oid = 0';
 select by_fails(0);
+\set VERBOSITY terse
 drop function fails;
 select by_fails(0);
-\set VERBOSITY terse
 begin;
 savepoint s;
 select where_to(5);
