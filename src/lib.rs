@@ -73,6 +73,7 @@
 //! | [`hash`] | *pure:* the stable hash functions |
 //! | [`conninfo`] | *pure:* libpq's connection strings |
 //! | [`parser`] | *pure:* the language |
+//! | [`reserve`] | *pure:* memory of a size that others decide |
 //! | [`error`] | *pure:* what can go wrong, in words and SQLSTATEs |
 //!
 //! *Pure* modules know nothing of PostgreSQL's API, so they are tested without a server (`tests/pure.rs`); some files of
@@ -105,10 +106,14 @@ mod pg;
 mod pool;
 mod reactor;
 mod report;
+mod reserve;
 mod settings;
 mod wire;
 
 pgrx::pg_module_magic!(name, version);
+
+#[global_allocator]
+static ALLOCATOR: pg::allocator::Allocator = pg::allocator::Allocator;
 
 // The SQL is written by hand; this has cargo-pgrx install it as it is.
 pgrx::extension_sql_file!("../sql/plproxy--3.0.0.sql", name = "plproxy");
@@ -119,4 +124,5 @@ pgrx::extension_sql_file!("../sql/plproxy--3.0.0.sql", name = "plproxy");
 pub extern "C-unwind" fn _PG_init() {
     settings::define();
     pg::inval::register();
+    pg::transactions::at_end(pool::sweep);
 }

@@ -16,6 +16,8 @@ mod error;
 mod hash;
 #[path = "../src/parser/mod.rs"]
 mod parser;
+#[path = "../src/reserve.rs"]
+mod reserve;
 #[path = "../src/wire/mod.rs"]
 mod wire;
 

@@ -102,13 +102,14 @@ pub struct Access {
     role_oid: Oid,
     role: Rc<str>,
     login: Option<Rc<Login>>,
+    is_callers: bool,
 }
 
 impl Access {
     /// As the role that the cluster's options name, with the login of its user mapping if it has one.
     fn new(cluster: Rc<Cluster>, login: Option<Rc<Login>>) -> Access {
         let role_oid = cluster.role();
-        Access { cluster, role_oid, role: roles::name(role_oid), login }
+        Access { cluster, role_oid, role: roles::name(role_oid), login, is_callers: false }
     }
 
     /// What connection an endpoint of the cluster needs.
@@ -118,6 +119,7 @@ impl Access {
             role_oid: self.role_oid.to_u32(),
             role: self.role.clone(),
             login: self.login.clone(),
+            is_callers: self.is_callers,
         }
     }
 }
@@ -137,10 +139,12 @@ pub fn route(name: &str, hash: i64) -> Result<(usize, Rc<str>), Problem> {
     Ok((partition, cluster.connstr(cluster.endpoint(partition)).clone()))
 }
 
-/// Access to the nameless cluster of one partition that a CONNECT stands for.
-pub fn by_connstr(connstr: &str) -> Access {
+/// Access to the nameless cluster of one partition that a CONNECT stands for. `is_callers` says that the string is a
+/// caller's, who may use nothing of this server's to log in with.
+pub fn by_connstr(connstr: &str, is_callers: bool) -> Access {
     let cluster = Cluster::new(ClusterOptions::default(), vec![connstr.to_owned()]);
-    Access::new(Rc::new(cluster.expect("one partition suits every mapping")), None)
+    let cluster = Rc::new(cluster.expect("one partition suits every mapping"));
+    Access { is_callers, ..Access::new(cluster, None) }
 }
 
 /// Closes idle connections that only a cluster that was replaced had a use for.

@@ -33,6 +33,8 @@ impl SqlState {
 pub enum Level {
     /// For developers: hidden unless asked for.
     Debug1,
+    /// For the log alone, unless a client asks for more.
+    Log,
     /// For the client.
     Notice,
     /// For the client and the log.
@@ -226,10 +228,26 @@ unsafe extern "C-unwind" fn statement_context(sql: *mut c_void) {
     }
 }
 
+/// Ends this backend, because there is no memory of so many bytes. Needs none itself.
+pub(super) fn exit_without_memory(size: usize) -> ! {
+    // SAFETY: elog.c's calling sequence; the texts are constants. FATAL runs the backend's exit and doesn't come back, so
+    // it jumps over no frame.
+    unsafe {
+        if errstart(pg_sys::FATAL as c_int, ptr::null()) {
+            errcode(SqlState(*b"53200").packed());
+            errmsg_internal(c"out of memory".as_ptr());
+            errdetail_internal(c"plproxy failed on a request of %zu bytes.".as_ptr(), size);
+            errfinish(c"plproxy".as_ptr(), line!() as c_int, c"exit_without_memory".as_ptr());
+        }
+    }
+    std::process::exit(1)
+}
+
 /// Sends a notice or warning to the client and the log.
 pub fn emit(level: Level, report: &Report) {
     let level = match level {
         Level::Debug1 => pg_sys::DEBUG1,
+        Level::Log => pg_sys::LOG,
         Level::Notice => pg_sys::NOTICE,
         Level::Warning => pg_sys::WARNING,
     } as c_int;

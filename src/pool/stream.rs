@@ -1,7 +1,7 @@
 //! Messages over a socket, without waiting.
 
 use crate::reactor::Socket;
-use crate::wire::{Inbox, Malformed, Message, Outbox, Rows};
+use crate::wire::{Inbox, Malformed, Message, Outbox, Rows, Unreadable};
 use std::io;
 
 /// A session's socket, with what has been received from it and not read, and what is to be sent.
@@ -11,6 +11,8 @@ pub struct Stream {
     inbox: Inbox,
     /// What is to be sent. It goes out when messages are next looked for.
     pub outbox: Outbox,
+    /// Whether a write has failed: what was in the outbox then is lost.
+    has_lost: bool,
 }
 
 /// Why there will be no more messages.
@@ -18,25 +20,41 @@ pub struct Stream {
 pub enum End {
     /// The server has closed the connection, or it is broken.
     Lost(io::Error),
-    /// What it says isn't the protocol.
-    Malformed,
+    /// What it says can't be taken.
+    Unreadable(Unreadable),
+}
+
+impl From<Unreadable> for End {
+    fn from(unreadable: Unreadable) -> End {
+        End::Unreadable(unreadable)
+    }
 }
 
 impl From<Malformed> for End {
-    fn from(_: Malformed) -> End {
-        End::Malformed
+    fn from(malformed: Malformed) -> End {
+        End::Unreadable(malformed.into())
     }
 }
 
 impl Stream {
     /// For a socket, of which these bytes have already been received.
     pub fn new(socket: Socket, received: Vec<u8>) -> Stream {
-        Stream { socket, inbox: Inbox::with(received), outbox: Outbox::default() }
+        Stream { socket, inbox: Inbox::with(received), outbox: Outbox::default(), has_lost: false }
     }
 
     /// For the reactor.
     pub fn socket(&self) -> &Socket {
         &self.socket
+    }
+
+    /// From now on a message that is received may have no more than so many bytes.
+    pub fn set_longest_message(&mut self, bytes: usize) {
+        self.inbox.set_longest(bytes);
+    }
+
+    /// Whether all that was to be sent is on its way, so that the server may have it.
+    pub fn has_sent_all(&self) -> bool {
+        self.outbox.unsent().is_empty() && !self.has_lost
     }
 
     /// Whether nothing is there that hasn't been read. It doesn't look at the socket.
@@ -52,7 +70,7 @@ impl Stream {
             if !self.socket.is_readable() {
                 return Ok(false);
             }
-            match self.socket.read(self.inbox.space()) {
+            match self.socket.read(self.inbox.space()?) {
                 Ok(Some(0)) => return Err(End::Lost(io::ErrorKind::UnexpectedEof.into())),
                 Ok(Some(count)) => self.inbox.received(count),
                 Ok(None) => return Ok(false),
@@ -81,6 +99,7 @@ impl Stream {
                 Ok(None) => return,
                 Err(_) => {
                     self.outbox.clear();
+                    self.has_lost = true;
                     self.socket.set_readable();
                 }
             }

@@ -46,10 +46,10 @@ impl Outbox {
         });
     }
 
-    /// Bind to the unnamed portal. `results` are the formats of the result's columns; a single one is for all of them.
-    pub fn bind(&mut self, statement: &str, arguments: &Arguments, results: &[Format]) {
+    /// Bind. `results` are the formats of the result's columns; a single one is for all of them.
+    pub fn bind(&mut self, portal: &str, statement: &str, arguments: &Arguments, results: &[Format]) {
         self.message(b'B', |out| {
-            put_text(out, "");
+            put_text(out, portal);
             put_text(out, statement);
             put_formats(out, &arguments.formats);
             put_count(out, arguments.formats.len());
@@ -66,10 +66,10 @@ impl Outbox {
         });
     }
 
-    /// Execute the unnamed portal to its end.
-    pub fn execute(&mut self) {
+    /// Execute a portal to its end.
+    pub fn execute(&mut self, portal: &str) {
         self.message(b'E', |out| {
-            put_text(out, "");
+            put_text(out, portal);
             out.extend_from_slice(&0u32.to_be_bytes());
         });
     }
@@ -152,13 +152,13 @@ mod tests {
         let mut arguments = Arguments::default();
         arguments.push(Format::Binary, |out| out.extend_from_slice(b"\0\0\0\x02ab"));
         arguments.push(Format::Text, |out| out.extend_from_slice(b"\xff\xff\xff\xff"));
-        out.bind("s", &arguments, &[Format::Binary]);
-        out.execute();
+        out.bind("p", "s", &arguments, &[Format::Binary]);
+        out.execute("p");
         out.sync();
         let expected = [
             &b"P\0\0\0\x11\0select $1\0\0\0"[..],
-            b"B\0\0\0\x1d\0s\0\0\x02\0\x01\0\0\0\x02\0\0\0\x02ab\xff\xff\xff\xff\0\x01\0\x01",
-            b"E\0\0\0\x09\0\0\0\0\0",
+            b"B\0\0\0\x1ep\0s\0\0\x02\0\x01\0\0\0\x02\0\0\0\x02ab\xff\xff\xff\xff\0\x01\0\x01",
+            b"E\0\0\0\x0ap\0\0\0\0\0",
             b"S\0\0\0\x04",
         ]
         .concat();

@@ -16,8 +16,12 @@ pub struct Questions {
     process_id: Option<u32>,
     /// As much of the current message as has to be known: its type, its length, and sometimes the number after it.
     head: Vec<u8>,
-    /// How many bytes of the current message are still to come and don't matter.
+    /// How many bytes of the current message are still to come.
     rest: usize,
+    /// What has come of them, if they matter.
+    body: Vec<u8>,
+    /// How many bytes there have been.
+    heard: usize,
 }
 
 /// Whether there is more to look at.
@@ -35,6 +39,12 @@ pub enum Unacceptable {
     /// `require_auth` as written, and what the server did instead.
     #[error("authentication method requirement \"{0}\" failed: {1}")]
     Method(String, &'static str),
+    /// A password is required, and the server didn't want one.
+    #[error("password is required, and the server didn't ask for it")]
+    NoPassword,
+    /// Computing the answer would take too long.
+    #[error("server demands {0} SCRAM iterations, of which no more than {MOST_ITERATIONS} are allowed")]
+    Iterations(u64),
     /// Not what a PostgreSQL server sends.
     #[error("received invalid authentication request")]
     Malformed,
@@ -52,9 +62,19 @@ const WITH_NUMBER: usize = 9;
 const LONGEST_QUESTION: usize = 2000;
 const LONGEST_OTHER: usize = 30_000;
 
+/// All of it together; a server has a few hundred bytes to say.
+const LONGEST_STARTUP: usize = 1024 * 1024;
+
+/// So many take a good second, in which nothing else happens. PostgreSQL's own number is 4096.
+const MOST_ITERATIONS: u64 = 1_000_000;
+
+/// AuthenticationSASLContinue.
+const SASL_CONTINUE: u32 = 11;
+
 impl Questions {
     pub fn new(required: RequireAuth) -> Questions {
-        Questions { required, asked: None, process_id: None, head: Vec::with_capacity(WITH_NUMBER), rest: 0 }
+        let head = Vec::with_capacity(WITH_NUMBER);
+        Questions { required, asked: None, process_id: None, head, rest: 0, body: Vec::new(), heard: 0 }
     }
 
     /// The server's process ID as it is told to clients, for cancel requests. A pooler has one of its own.
@@ -64,12 +84,19 @@ impl Questions {
 
     /// Takes notice of the next bytes.
     pub fn hear(&mut self, bytes: &[u8]) -> Result<Startup, Unacceptable> {
+        self.heard += bytes.len();
+        if self.heard > LONGEST_STARTUP {
+            return Err(Unacceptable::Malformed);
+        }
         let mut heard = 0;
         while heard < bytes.len() {
             if self.rest > 0 {
-                let skipped = self.rest.min(bytes.len() - heard);
-                self.rest -= skipped;
-                heard += skipped;
+                let end = heard + self.rest.min(bytes.len() - heard);
+                if self.is_sasl_continue() {
+                    self.body.extend_from_slice(&bytes[heard..end]);
+                }
+                self.rest -= end - heard;
+                heard = end;
             } else {
                 self.head.push(bytes[heard]);
                 heard += 1;
@@ -79,6 +106,9 @@ impl Questions {
                 self.read_head()?;
             }
             if self.rest == 0 {
+                if self.is_sasl_continue() {
+                    check_iterations(&std::mem::take(&mut self.body))?;
+                }
                 let last = self.head[0] == READY_FOR_QUERY;
                 self.head.clear();
                 if last {
@@ -87,6 +117,10 @@ impl Questions {
             }
         }
         Ok(Startup::GoesOn)
+    }
+
+    fn is_sasl_continue(&self) -> bool {
+        self.head[0] == AUTHENTICATION && self.number(5) == SASL_CONTINUE
     }
 
     fn has_whole_head(&self) -> bool {
@@ -143,6 +177,9 @@ impl Questions {
     /// AuthenticationOk. Whether what was asked has been answered properly is for tokio-postgres to see to.
     fn let_in(&self) -> Result<(), Unacceptable> {
         let unasked = self.asked.is_none() && !self.required.allows(AuthMethod::None);
+        if unasked && matches!(self.required, RequireAuth::Password(_)) {
+            return Err(Unacceptable::NoPassword);
+        }
         self.refuse_unless(!unasked, "server did not complete authentication")
     }
 
@@ -151,6 +188,17 @@ impl Questions {
             true => Ok(()),
             false => Err(Unacceptable::Method(self.required.to_string(), description)),
         }
+    }
+}
+
+/// Looks at the server's part of a SCRAM exchange (RFC 5802): attributes, separated by commas, of which `i` is the number
+/// of iterations. What is wrong with it otherwise is for others to find.
+fn check_iterations(message: &[u8]) -> Result<(), Unacceptable> {
+    let digits = message.split(|&byte| byte == b',').find_map(|attribute| attribute.strip_prefix(b"i="));
+    let number = digits.and_then(|digits| str::from_utf8(digits).ok()?.parse().ok());
+    match number {
+        Some(number) if number > MOST_ITERATIONS => Err(Unacceptable::Iterations(number)),
+        _ => Ok(()),
     }
 }
 
@@ -253,6 +301,37 @@ mod tests {
         let changed_its_mind = [&scram()[..1], &[question(3, b"")]].concat();
         assert_eq!(text(hear(not_clear.clone(), &changed_its_mind)), clear);
         assert_eq!(text(hear(not_clear, &[message(b'N', b"SHi\0\0"), question(3, b"")])), clear);
+    }
+
+    #[test]
+    fn a_password_is_asked_for() {
+        let required = RequireAuth::Any.and_password();
+        assert_eq!(hear(required.clone(), &[question(0, b"")]), Err(Unacceptable::NoPassword));
+        assert_eq!(hear(required.clone(), &[question(5, b"salt"), question(0, b"")]), Ok(Startup::GoesOn));
+        assert!(matches!(hear(required, &[question(7, b"")]), Err(Unacceptable::Method(..))));
+        let scram_only = only(AuthMethod::ScramSha256).and_password();
+        assert!(matches!(hear(scram_only, &[question(5, b"salt")]), Err(Unacceptable::Method(..))));
+    }
+
+    #[test]
+    fn the_number_of_iterations_is_limited() {
+        let asked = |iterations: &str| {
+            let message = question(11, format!("r=nonce,s=salt,i={iterations}").as_bytes());
+            hear(RequireAuth::Any, &[question(10, b"SCRAM-SHA-256\0\0"), message])
+        };
+        for few in ["4096", "1000000", "none", ""] {
+            assert_eq!(asked(few), Ok(Startup::GoesOn));
+        }
+        assert_eq!(asked("1000001"), Err(Unacceptable::Iterations(1_000_001)));
+        assert_eq!(asked("2147483647,m=more"), Err(Unacceptable::Iterations(2_147_483_647)));
+    }
+
+    #[test]
+    fn it_comes_to_an_end() {
+        let mut questions = Questions::new(RequireAuth::Any);
+        let parameter = message(b'S', &[b'x'; 10_000]);
+        let outcome = (0..200).map(|_| questions.hear(&parameter)).find(Result::is_err);
+        assert_eq!(outcome, Some(Err(Unacceptable::Malformed)));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use super::awaited::Awaited;
 use super::session;
 use crate::conninfo::{Endpoint, Host, LoadBalanceHosts, TargetSessionAttrs};
 use crate::error::Problem;
+use crate::pool::idle::Slot;
 use crate::pool::{Connection, Key};
 use std::rc::Rc;
 use std::time::Instant;
@@ -42,6 +43,7 @@ pub async fn search(
     endpoint: Endpoint,
     deadline: Option<Instant>,
     awaited: Rc<Awaited>,
+    slot: Slot,
 ) -> Result<Box<Connection>, Problem> {
     let mut hosts: Vec<&Host> = endpoint.hosts.iter().collect();
     let shuffle = endpoint.load_balance_hosts == LoadBalanceHosts::Random;
@@ -69,7 +71,8 @@ pub async fn search(
                 let session = session::open(&endpoint, host, &address, wanted, &awaited);
                 let failure = match awaited.within(share, session).await {
                     Some(Ok(opened)) => {
-                        return Ok(Box::new(Connection::new(key, endpoint.dbname.clone(), address, opened)));
+                        let database = endpoint.dbname.clone();
+                        return Ok(Box::new(Connection::new(key, database, address, opened, slot)));
                     }
                     Some(Err(failure)) => failure,
                     None => Failure { reason: "timeout expired".into(), sqlstate: None, next: Next::Address },

@@ -162,7 +162,7 @@ fn refusal(error: &tokio_postgres::Error) -> Failure {
             let text = answer_text(answer.severity(), answer.message(), answer.detail(), answer.hint());
             (text, Some(SqlState::from_wire(answer.code().code().as_bytes()).0))
         }
-        None => (breakdown(error), None),
+        None => (breakdown(error), matches!(unacceptable(error), Some(Unacceptable::NoPassword)).then_some(*b"2F003")),
     };
     Failure { reason, sqlstate, next: Next::End }
 }
@@ -180,9 +180,7 @@ pub fn answer_text(severity: &str, message: &str, detail: Option<&str>, hint: Op
 
 /// What ended the conversation, if the server didn't say.
 fn breakdown(error: &tokio_postgres::Error) -> String {
-    let io_error = error.source().and_then(|source| source.downcast_ref::<io::Error>());
-    let unacceptable = io_error.and_then(io::Error::get_ref).and_then(|inner| inner.downcast_ref::<Unacceptable>());
-    match (unacceptable, io_error) {
+    match (unacceptable(error), io_error(error)) {
         (Some(unacceptable), _) => unacceptable.to_string(),
         (None, Some(error)) => io_breakdown(error),
         (None, None) if error.is_closed() => io_breakdown(&io::ErrorKind::UnexpectedEof.into()),
@@ -192,6 +190,15 @@ fn breakdown(error: &tokio_postgres::Error) -> String {
             text => text,
         },
     }
+}
+
+fn io_error(error: &tokio_postgres::Error) -> Option<&io::Error> {
+    error.source()?.downcast_ref()
+}
+
+/// What the server said that it gets no answer to.
+fn unacceptable(error: &tokio_postgres::Error) -> Option<&Unacceptable> {
+    io_error(error)?.get_ref()?.downcast_ref()
 }
 
 /// An error and its causes in one line, as tokio-postgres' own Display leaves the causes out.
