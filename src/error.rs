@@ -83,6 +83,8 @@ pub enum Problem {
     NoSuchType(u32),
 
     // What the cluster is.
+    #[error("{problem}")]
+    Configuration { cluster: String, problem: Box<Problem> },
     #[error("Pl/Proxy: cluster not found: {0}")]
     ClusterNotFound(String),
     #[error("get_version: got NULL?")]
@@ -212,9 +214,28 @@ impl From<ConninfoError> for Problem {
 }
 
 impl Problem {
+    /// Says of which cluster the configuration is to blame. Other problems stay as they are.
+    pub fn of_cluster(self, cluster: &str) -> Problem {
+        match self {
+            Problem::ClusterNotFound(_) | Problem::Configuration { .. } => self,
+            problem => Problem::Configuration { cluster: cluster.to_owned(), problem: Box::new(problem) },
+        }
+    }
+
+    /// CONTEXT.
+    pub fn context(&self) -> Option<String> {
+        match self {
+            Problem::Configuration { cluster, .. } => Some(configuration_context(cluster)),
+            _ => None,
+        }
+    }
+
     /// Whether the text begins with `PL/Proxy function …: `.
     fn names_function(&self) -> bool {
         use Problem::*;
+        if let Configuration { problem, .. } = self {
+            return problem.names_function();
+        }
         !matches!(
             self,
             NotVolatile
@@ -243,6 +264,7 @@ impl Problem {
     pub fn sqlstate(&self, precise: bool) -> [u8; 5] {
         use Problem::*;
         let code: &[u8; 5] = match self {
+            Configuration { problem, .. } => return problem.sqlstate(precise),
             Body(_) | OptionWithoutValue(_) | ServerOption(_) | ServerOptionValue { .. } | MappingOption => b"42601",
             PartitionNumbers { .. } | DuplicatePartition(_) | MissingPartition(_) | ServerPartitionCount(_) => b"42601",
             NotVolatile | RunOnAllNeedsSet | SelectInDynamicRecord => b"42P13",
@@ -303,6 +325,7 @@ impl Problem {
     /// HINT.
     pub fn hint(&self) -> Option<String> {
         match self {
+            Problem::Configuration { problem, .. } => problem.hint(),
             Problem::PartitionNumbers { options, number } => {
                 Some(format!("number of options is {options}, got {number}"))
             }
@@ -324,6 +347,11 @@ impl Problem {
             _ => None,
         }
     }
+}
+
+/// CONTEXT of what goes wrong while a cluster's configuration is read.
+pub fn configuration_context(cluster: &str) -> String {
+    format!("PL/Proxy configuration of cluster \"{cluster}\"")
 }
 
 /// An error, a warning or a notice from a shard.

@@ -13,6 +13,7 @@ impl From<Error> for Report {
         let mut report = Report::new(sqlstate, error.to_string());
         report.detail = error.problem().detail();
         report.hint = error.problem().hint();
+        report.context = error.problem().context();
         if let Problem::Remote(remote) = error.problem() {
             add_remote_fields(&mut report, remote);
         }

@@ -103,13 +103,23 @@ pub struct Access {
     role: Rc<str>,
     login: Option<Rc<Login>>,
     is_callers: bool,
+    /// The cluster's name; a CONNECT has none.
+    name: Option<Rc<str>>,
 }
 
 impl Access {
     /// As the role that the cluster's options name, with the login of its user mapping if it has one.
     fn new(cluster: Rc<Cluster>, login: Option<Rc<Login>>) -> Access {
         let role_oid = cluster.role();
-        Access { cluster, role_oid, role: roles::name(role_oid), login, is_callers: false }
+        Access { cluster, role_oid, role: roles::name(role_oid), login, is_callers: false, name: None }
+    }
+
+    /// Says of a connection string that makes no sense where it comes from.
+    pub fn to_blame(&self, problem: Problem) -> Problem {
+        match (problem, &self.name) {
+            (problem @ Problem::Conninfo(_), Some(name)) => problem.of_cluster(name),
+            (problem, _) => problem,
+        }
     }
 
     /// What connection an endpoint of the cluster needs.
@@ -125,16 +135,18 @@ impl Access {
 }
 
 /// Access to the cluster of this name, as its configuration is now.
-pub fn by_name(name: &str) -> Result<Access, Problem> {
-    match servers::access(name)? {
+pub fn by_name(name: &Rc<str>) -> Result<Access, Problem> {
+    let access = || match servers::access(name)? {
         Some(access) => Ok(access),
         None => Ok(Access::new(config_functions::cluster(name)?, None)),
-    }
+    };
+    let access = access().map_err(|problem: Problem| problem.of_cluster(name))?;
+    Ok(Access { name: Some(name.clone()), ..access })
 }
 
 /// The partition that a hash value goes to, and its connection string.
 pub fn route(name: &str, hash: i64) -> Result<(usize, Rc<str>), Problem> {
-    let cluster = by_name(name)?.cluster;
+    let cluster = by_name(&name.into())?.cluster;
     let partition = cluster.partition_of(hash);
     Ok((partition, cluster.connstr(cluster.endpoint(partition)).clone()))
 }

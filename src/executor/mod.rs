@@ -94,7 +94,8 @@ pub fn execute(function: &Function, call: Call) -> Result<Datum, Problem> {
         RunOn::Any if split.is_none() => route::others(&shares, cluster).map(|endpoint| access.key(endpoint)).collect(),
         _ => Vec::new(),
     };
-    Execution { label: &function.label, request, options: &cluster.options, arguments, output }.run(keys, spares)
+    let execution = Execution { label: &function.label, request, options: &cluster.options, arguments, output };
+    execution.run(keys, spares).map_err(|problem| access.to_blame(problem))
 }
 
 /// The arguments for each share. If nothing is cut, they are encoded once, for all of them.

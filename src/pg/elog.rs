@@ -188,6 +188,21 @@ pub unsafe fn boundary<T: Copy, E: Into<Report>>(body: impl FnOnce() -> Result<T
 /// # Safety
 /// `sql` is NUL-terminated text in the server's encoding, there while `body` runs.
 pub(super) unsafe fn in_statement<T>(sql: *const c_char, body: impl FnOnce() -> T) -> T {
+    // SAFETY: the callback gets the text that it wants.
+    unsafe { with_callback(statement_context, sql.cast_mut().cast(), body) }
+}
+
+/// Runs `body`; what it reports has the CONTEXT that `text` says then.
+pub fn in_context<T>(text: &dyn Fn() -> String, body: impl FnOnce() -> T) -> T {
+    // SAFETY: the callback gets what it wants, which is there until `body` has ended.
+    unsafe { with_callback(text_context, (&raw const text).cast_mut().cast(), body) }
+}
+
+type ContextCallback = unsafe extern "C-unwind" fn(*mut c_void);
+
+/// # Safety
+/// While `body` runs, `callback` may be called with `arg` at any report.
+unsafe fn with_callback<T>(callback: ContextCallback, arg: *mut c_void, body: impl FnOnce() -> T) -> T {
     struct Pop(*mut pg_sys::ErrorContextCallback);
     impl Drop for Pop {
         fn drop(&mut self) {
@@ -199,11 +214,21 @@ pub(super) unsafe fn in_statement<T>(sql: *const c_char, body: impl FnOnce() -> 
     // also while an ERROR unwinds.
     unsafe {
         let previous = pg_sys::error_context_stack;
-        let arg = sql.cast_mut().cast();
-        let mut callback = pg_sys::ErrorContextCallback { previous, callback: Some(statement_context), arg };
+        let mut callback = pg_sys::ErrorContextCallback { previous, callback: Some(callback), arg };
         let _pop = Pop(previous);
         pg_sys::error_context_stack = &raw mut callback;
         body()
+    }
+}
+
+/// # Safety
+/// To be called by elog.c, with the text that [`in_context`] was given.
+unsafe extern "C-unwind" fn text_context(text: *mut c_void) {
+    // SAFETY: the caller's promise. When the field setters are called, which may raise an ERROR, this frame owns nothing.
+    unsafe {
+        let text = encoding::palloc_lossy(&(*text.cast::<&dyn Fn() -> String>())());
+        set_errcontext_domain(ptr::null());
+        errcontext_msg(c"%s".as_ptr(), text);
     }
 }
 
