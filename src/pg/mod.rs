@@ -28,6 +28,7 @@ pub mod guc;
 pub mod interrupts;
 pub mod inval;
 pub mod memory;
+pub mod openssl;
 pub mod options;
 pub mod peer;
 pub mod roles;

@@ -1,16 +1,16 @@
 //! One connection: everything that belongs to it, in one value.
 
 use super::Key;
-use super::cancel::{CancelKey, Cancelling};
+use super::cancel::{Canceller, Cancelling};
 use super::opening::Opened;
 use super::statements::Statements;
 use super::stream::{End, Stream};
+use super::tls::TlsError;
 use crate::error::{Problem, RemoteError};
 use crate::pg::elog::SqlState;
 use crate::pg::encoding;
 use crate::reactor::{Liveness, Socket, Watch};
 use crate::wire::{Message, Outbox, Report, Rows};
-use socket2::SockAddr;
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -20,9 +20,7 @@ pub struct Connection {
     key: Key,
     database: String,
     stream: Stream,
-    /// Where the server that we talk to listens, for cancel requests, and what it wants to see then.
-    address: SockAddr,
-    key_to_cancel: CancelKey,
+    canceller: Canceller,
     opened: Instant,
     /// Which part of the configured lifetime is this connection's, so that those of a fan-out don't all end at once.
     share_of_lifetime: f64,
@@ -45,14 +43,13 @@ pub struct Connection {
 
 impl Connection {
     /// For a session that has been opened.
-    pub(super) fn new(key: Key, database: String, address: SockAddr, opened: Opened) -> Connection {
-        let Opened { stream, key_to_cancel, process_id } = opened;
+    pub(super) fn new(key: Key, database: String, opened: Opened) -> Connection {
+        let Opened { stream, canceller, process_id } = opened;
         Connection {
             key,
             database,
             stream,
-            address,
-            key_to_cancel,
+            canceller,
             opened: Instant::now(),
             share_of_lifetime: 0.9 + 0.1 * fastrand::f64(),
             process_id,
@@ -134,7 +131,7 @@ impl Connection {
 
     /// Asks the server to cancel what it is doing for this connection.
     pub fn cancel(&self) -> Cancelling {
-        Cancelling::new(self.address.clone(), self.key_to_cancel.clone())
+        Cancelling::new(self.canceller.clone())
     }
 
     /// An end of the conversation of which the server said nothing.
@@ -160,9 +157,12 @@ pub(super) fn breakdown(end: &End) -> String {
     }
 }
 
-/// A broken socket, in libpq's words.
+/// A broken socket or TLS session, in libpq's words.
 pub(super) fn io_breakdown(error: &io::Error) -> String {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    if let Some(TlsError(reason)) = error.get_ref().and_then(|inner| inner.downcast_ref()) {
+        return reason.clone();
+    }
     match error.kind() {
         BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof => {
             "server closed the connection unexpectedly".to_owned()

@@ -1,13 +1,14 @@
-//! Messages over a socket, without waiting.
+//! Messages over a transport, without waiting.
 
+use super::transport::Transport;
 use crate::reactor::Socket;
 use crate::wire::{Inbox, Malformed, Message, Outbox, Rows};
 use std::io;
 
-/// A session's socket, with what has been received from it and not read, and what is to be sent.
+/// A session's transport, with what has been received from it and not read, and what is to be sent.
 #[derive(Debug)]
 pub struct Stream {
-    socket: Socket,
+    transport: Transport,
     inbox: Inbox,
     /// What is to be sent. It goes out when messages are next looked for.
     pub outbox: Outbox,
@@ -29,19 +30,19 @@ impl From<Malformed> for End {
 }
 
 impl Stream {
-    /// For a socket, of which these bytes have already been received.
-    pub fn new(socket: Socket, received: Vec<u8>) -> Stream {
-        Stream { socket, inbox: Inbox::with(received), outbox: Outbox::default() }
+    /// For a transport, of which these bytes have already been received.
+    pub fn new(transport: Transport, received: Vec<u8>) -> Stream {
+        Stream { transport, inbox: Inbox::with(received), outbox: Outbox::default() }
     }
 
     /// For the reactor.
     pub fn socket(&self) -> &Socket {
-        &self.socket
+        self.transport.socket()
     }
 
     /// Whether nothing is there that hasn't been read. It doesn't look at the socket.
     pub fn is_quiet(&self) -> bool {
-        self.inbox.is_empty()
+        self.inbox.is_empty() && !self.transport.may_hold_bytes()
     }
 
     /// Sends what there is room for, and receives, until there is a whole message. `false` if the socket must be waited
@@ -49,10 +50,10 @@ impl Stream {
     pub fn has_message(&mut self) -> Result<bool, End> {
         self.flush();
         while !self.inbox.has_message()? {
-            if !self.socket.is_readable() {
+            if !self.transport.is_readable() {
                 return Ok(false);
             }
-            match self.socket.read(self.inbox.space()) {
+            match self.transport.read(self.inbox.space()) {
                 Ok(Some(0)) => return Err(End::Lost(io::ErrorKind::UnexpectedEof.into())),
                 Ok(Some(count)) => self.inbox.received(count),
                 Ok(None) => return Ok(false),
@@ -76,12 +77,12 @@ impl Stream {
     /// been received is, and after it the end of the stream, or the error of the next read.
     fn flush(&mut self) {
         while !self.outbox.unsent().is_empty() {
-            match self.socket.write(self.outbox.unsent()) {
+            match self.transport.write(self.outbox.unsent()) {
                 Ok(Some(count)) => self.outbox.sent(count),
                 Ok(None) => return,
                 Err(_) => {
                     self.outbox.clear();
-                    self.socket.set_readable();
+                    self.transport.set_readable();
                 }
             }
         }
