@@ -21,6 +21,7 @@ pub mod catalog;
 pub mod datum;
 pub mod elog;
 pub mod encoding;
+pub mod exit;
 pub mod expression;
 pub mod external_fd;
 pub mod foreign;

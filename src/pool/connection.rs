@@ -129,6 +129,11 @@ impl Connection {
         self.stream.tidy();
     }
 
+    /// To be called when it is used no more and won't be dropped.
+    pub(super) fn end(&mut self) {
+        self.stream.end();
+    }
+
     /// Asks the server to cancel what it is doing for this connection.
     pub fn cancel(&self) -> Cancelling {
         Cancelling::new(self.canceller.clone())

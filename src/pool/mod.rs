@@ -31,6 +31,7 @@ pub use opening::Opening;
 pub use statements::{RemoteColumn, name_of};
 
 use crate::conninfo::Secret;
+use crate::pg::exit::on_exit;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::mem::ManuallyDrop;
@@ -77,8 +78,18 @@ impl Login {
 type Idle = RefCell<HashMap<Key, Vec<Box<Connection>>>>;
 
 thread_local! {
-    // Never dropped: the backend's memory and descriptors are gone by the time a thread-local's destructor would run.
+    // Never dropped: the backend's memory and descriptors are gone by the time a thread-local's destructor would run. See
+    // `farewell`.
     static IDLE: ManuallyDrop<Idle> = ManuallyDrop::default();
+}
+
+/// Says goodbye on all idle connections, before the backend exits. It frees nothing, and has nothing to fail.
+fn farewell() {
+    IDLE.with(|idle| {
+        if let Ok(mut idle) = idle.try_borrow_mut() {
+            idle.values_mut().flatten().for_each(|connection| connection.end());
+        }
+    });
 }
 
 /// A connection in use. Dropping it gives it back, or closes it if its state is in doubt.
@@ -115,6 +126,7 @@ impl Drop for Checkout {
             && !connection.in_doubt
         {
             connection.tidy();
+            on_exit(farewell);
             IDLE.with(|idle| idle.borrow_mut().entry(connection.key().clone()).or_default().push(connection));
         }
     }

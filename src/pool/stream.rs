@@ -40,6 +40,11 @@ impl Stream {
         self.transport.socket()
     }
 
+    /// To be called when it is used no more and won't be dropped.
+    pub fn end(&mut self) {
+        self.transport.end();
+    }
+
     /// Whether nothing is there that hasn't been read. It doesn't look at the socket.
     pub fn is_quiet(&self) -> bool {
         self.inbox.is_empty() && !self.transport.may_hold_bytes()

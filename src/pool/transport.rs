@@ -70,6 +70,14 @@ impl Transport {
         }
     }
 
+    /// To be called when it is used no more and won't be dropped.
+    pub fn end(&mut self) {
+        match self {
+            Transport::Plain(_) => {} // the system closes the socket, and that is all there is to say
+            Transport::Tls(session) => session.end(),
+        }
+    }
+
     /// Writes all of it.
     pub async fn write_all(&mut self, mut bytes: &[u8]) -> io::Result<()> {
         poll_fn(|_| {

@@ -36,8 +36,8 @@ begin
     execute format('select %I($1)', function) into answer using connstr;
     return answer;
 exception when others then
-    answer := regexp_replace(sqlerrm, '^PL/Proxy function [^:]*: \[shard\] ', '');
-    answer := regexp_replace(answer, 'connection to server (at|on) [^\n]*? failed: ', '', 'g');
+    answer := regexp_replace(sqlerrm, '^PL/Proxy function [^:]*: \[[a-z]*\] ', '');
+    answer := regexp_replace(answer, 'connection to server (at "[^"]*"( \([^)]*\))?, port \d+|on socket "[^"]*") failed: ', '', 'g');
     return replace(answer, E'\n', ' | ');
 end
 $$;

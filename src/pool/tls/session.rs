@@ -107,6 +107,12 @@ impl Session {
         }
     }
 
+    /// Lets the server know that this is the end, and that nobody has cut it off. It goes unsaid if there is no room.
+    pub fn end(&mut self) {
+        forget_errors();
+        let _ = self.stream.shutdown();
+    }
+
     /// What SCRAM is bound to: the hash of the server's certificate, with the hash function of its own signature (RFC
     /// 5929, `tls-server-end-point`). `None` if that has none of its own, as with Ed25519.
     pub fn end_point(&self) -> Option<Vec<u8>> {
@@ -126,10 +132,9 @@ impl Session {
 }
 
 impl Drop for Session {
-    // Safe during abort: a few bytes into a socket that doesn't block. The server shall know that nobody has cut it off.
+    // Safe during abort: a few bytes into a socket that doesn't block.
     fn drop(&mut self) {
-        forget_errors();
-        let _ = self.stream.shutdown();
+        self.end();
     }
 }
 
