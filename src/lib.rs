@@ -93,7 +93,7 @@
 
 mod cluster;
 mod codec;
-#[allow(dead_code, reason = "TLS and other parts of the interface are there for the connector to grow into")]
+#[allow(dead_code, reason = "parts of the interface are there for the connector to grow into")]
 mod conninfo;
 mod error;
 mod executor;
