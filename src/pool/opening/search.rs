@@ -4,6 +4,9 @@
 //! accepting connections now, or is of the wrong kind, is passed over. Any other refusal is final: a server that
 //! doesn't like our password answers for all of them.
 //!
+//! With `sslmode` allow or prefer an address has two chances, one with TLS and one without it. The second is taken when the
+//! server itself, or TLS, has turned the first down before the login was over.
+//!
 //! Where it differs: libpq grants `connect_timeout` to each address anew. Here one deadline is for the whole search, and
 //! each address gets an equal share of what is left of it, so that a dead one doesn't use up the time of those after it.
 

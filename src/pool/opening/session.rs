@@ -48,9 +48,10 @@ pub async fn open(
         require_peer(&socket, name)?;
     }
     let transport = server.encrypt(socket, encryption).await.map_err(unencrypted)?;
-    // What it has become, if the server could choose: then there is nothing else to try.
-    let (is_encrypted, certificate) = (transport.tls().is_some(), transport.tls().map(Session::certificate).cloned());
-    let may_change = encryption != Encryption::IfOffered || is_encrypted;
+    let certificate = transport.tls().map(Session::certificate).cloned();
+    let is_encrypted = transport.tls().is_some();
+    // Where the server had the choice and has no TLS, there is nothing else to try.
+    let may_change = is_encrypted || encryption != Encryption::IfOffered;
 
     let guarded = Guarded::new(transport, endpoint.require_auth.clone());
     let login = guarded.login();
