@@ -27,7 +27,7 @@ older_rust = $(shell rustc --version | awk '{split($$2, v, "."); if (v[1] == 1 &
 cargo = PGRX_PG_CONFIG_PATH='$(pg_config)' CARGO_TARGET_DIR=$(target) cargo
 flags = --release --locked --no-default-features --features pg$(major) $(older_rust)
 
-.PHONY: all install uninstall installcheck lint pure setup test demo demo-stop bench clean help
+.PHONY: all install uninstall installcheck lint pure fuzz setup test demo demo-stop bench clean help
 
 all:
 	$(cargo) build $(flags)
@@ -52,9 +52,14 @@ lint:
 	cargo fmt --check
 	$(cargo) clippy $(flags) --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(cargo) doc $(flags) --no-deps --document-private-items
+	cd fuzz && cargo fmt --check && CARGO_TARGET_DIR=../target/fuzz cargo clippy --release --locked --no-default-features -- -D warnings
 
 pure:
 	$(cargo) test $(flags) --test pure
+
+# SECONDS of each target, or of TARGET alone.
+fuzz:
+	@TARGET='$(TARGET)' SECONDS_EACH='$(SECONDS)' fuzz/run
 
 setup:
 	@PG_CONFIG='$(PG_CONFIG)' tools/setup
@@ -88,6 +93,7 @@ help:
 	@echo 'make bench         compare our speed and memory with the C version; QUICK=1 takes three minutes, ROWS=pattern selects'
 	@echo 'make lint          formatting, clippy, documentation'
 	@echo 'make pure          the tests that need no server'
+	@echo 'make fuzz          the same with inputs that look for trouble, SECONDS=60 for each kind; TARGET=name selects one'
 	@echo 'make setup         install the packages that building and testing need (demo and test do it themselves)'
 	@echo 'make clean         remove everything that was built'
 	@echo
