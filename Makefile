@@ -80,6 +80,7 @@ clean: demo-stop
 	@tools/with-server --stop test
 	@tools/with-server --stop pooler
 	@tools/with-server --stop upgrade
+	@tools/with-server --stop memory
 	@tools/with-server --stop bench-ours
 	@tools/with-server --stop bench-c
 	rm -rf target
@@ -89,7 +90,7 @@ help:
 	@echo 'make install       install it there (DESTDIR is honoured); make uninstall removes it'
 	@echo 'make installcheck  run the regression tests on a running server (PGHOST, PGPORT)'
 	@echo 'make demo          watch calls being routed to four shards; KEEP=1 leaves the demo running, make demo-stop ends it'
-	@echo 'make test          lint, pure tests, build, regression, pooler and upgrade tests on private servers'
+	@echo 'make test          lint, pure tests, build, regression, pooler, upgrade and memory tests on private servers'
 	@echo 'make bench         compare our speed and memory with the C version; QUICK=1 takes three minutes, ROWS=pattern selects'
 	@echo 'make lint          formatting, clippy, documentation'
 	@echo 'make pure          the tests that need no server'
