@@ -1,4 +1,5 @@
 //! The fault matrix. Each case has the number of its row.
 #![allow(missing_docs)]
 
+mod cancel;
 mod network;
