@@ -83,6 +83,8 @@ pub enum Problem {
     NoSuchType(u32),
 
     // What the cluster is.
+    #[error("{problem}")]
+    Configuration { cluster: String, problem: Box<Problem> },
     #[error("Pl/Proxy: cluster not found: {0}")]
     ClusterNotFound(String),
     #[error("get_version: got NULL?")]
@@ -160,9 +162,17 @@ pub enum Problem {
     #[error("[{database}] {reason}")]
     Connect { database: String, reason: String, sqlstate: Option<[u8; 5]> },
     #[error("[{database}] {reason}")]
-    Broken { database: String, reason: String },
+    Broken { database: String, reason: String, is_outcome_unknown: bool },
     #[error("[{0}] connect timeout")]
     ConnectTimeout(String),
+    #[error("too many connections: \"plproxy.max_connections\" is {0}, and all of them are in use")]
+    TooManyConnections(usize),
+    #[error("the call goes through more than {0} plproxy functions that run inside of each other")]
+    TooDeep(usize),
+    #[error("password is required")]
+    PasswordRequired,
+    #[error("connection option \"{0}\" is not allowed")]
+    OptionNotAllowed(&'static str),
     #[error("query timeout")]
     QueryTimeout,
 
@@ -171,6 +181,12 @@ pub enum Problem {
     ArgumentsTooLong,
 
     // What came back.
+    #[error("[{database}] the server sent a message of {length} bytes, more than \"plproxy.max_message_size\" allows")]
+    MessageTooLong { database: String, length: usize },
+    #[error("[{database}] out of memory for a message of {length} bytes")]
+    MessageNoMemory { database: String, length: usize },
+    #[error("out of memory for a row of {0} bytes")]
+    RowNoMemory(usize),
     #[error("{0}")]
     Remote(Box<RemoteError>),
     #[error("a shard sent an invalid row")]
@@ -198,9 +214,28 @@ impl From<ConninfoError> for Problem {
 }
 
 impl Problem {
+    /// Says of which cluster the configuration is to blame. Other problems stay as they are.
+    pub fn of_cluster(self, cluster: &str) -> Problem {
+        match self {
+            Problem::ClusterNotFound(_) | Problem::Configuration { .. } => self,
+            problem => Problem::Configuration { cluster: cluster.to_owned(), problem: Box::new(problem) },
+        }
+    }
+
+    /// CONTEXT.
+    pub fn context(&self) -> Option<String> {
+        match self {
+            Problem::Configuration { cluster, .. } => Some(configuration_context(cluster)),
+            _ => None,
+        }
+    }
+
     /// Whether the text begins with `PL/Proxy function …: `.
     fn names_function(&self) -> bool {
         use Problem::*;
+        if let Configuration { problem, .. } = self {
+            return problem.names_function();
+        }
         !matches!(
             self,
             NotVolatile
@@ -229,21 +264,30 @@ impl Problem {
     pub fn sqlstate(&self, precise: bool) -> [u8; 5] {
         use Problem::*;
         let code: &[u8; 5] = match self {
+            Configuration { problem, .. } => return problem.sqlstate(precise),
             Body(_) | OptionWithoutValue(_) | ServerOption(_) | ServerOptionValue { .. } | MappingOption => b"42601",
             PartitionNumbers { .. } | DuplicatePartition(_) | MissingPartition(_) | ServerPartitionCount(_) => b"42601",
             NotVolatile | RunOnAllNeedsSet | SelectInDynamicRecord => b"42P13",
             Variadic | Trigger | WrongContext | SetNotAccepted | PseudoType { .. } => b"0A000",
             OptionsNull => b"22004",
             ClusterNotFound(_) => b"42704",
-            ArgumentsTooLong => b"54000",
+            TooManyConnections(_) => b"53300",
+            TooDeep(_) => b"54001",
+            PasswordRequired => b"2F003",
+            OptionNotAllowed(_) => b"42501",
+            ArgumentsTooLong | MessageTooLong { .. } => b"54000",
+            MessageNoMemory { .. } | RowNoMemory(_) => b"53200",
             InvalidRow => b"08P01",
             BinaryValue { .. } => b"22P03",
             OutOfRange(_) => b"22008",
             RowCount(0) => b"P0002",
             RowCount(_) => b"P0003",
             Remote(error) => &error.sqlstate,
+            // Nobody can have waited for another one: it is new.
+            Connect { sqlstate: Some(code), .. } if code == b"2F003" => code,
             Connect { sqlstate: Some(code), .. } if precise => code,
             Connect { .. } | ConnectTimeout(_) if precise => b"08001",
+            Broken { is_outcome_unknown: true, .. } if precise => b"08007",
             Broken { .. } if precise => b"08006",
             QueryTimeout if precise => b"57014",
             Conninfo(_) if precise => b"08001",
@@ -257,9 +301,31 @@ impl Problem {
         *code
     }
 
+    /// Whether a server couldn't be connected to: nothing has run there.
+    pub fn is_unreachable(&self) -> bool {
+        matches!(self, Problem::Connect { .. } | Problem::ConnectTimeout(_))
+    }
+
+    /// DETAIL.
+    pub fn detail(&self) -> Option<String> {
+        match self {
+            Problem::Broken { is_outcome_unknown: true, .. } => {
+                Some("The connection was lost after the query had been sent: whether it has run is unknown.".into())
+            }
+            Problem::PasswordRequired => Some(
+                "The connection string comes from a caller who isn't a superuser, so it must hold a password.".into(),
+            ),
+            Problem::OptionNotAllowed(_) => {
+                Some("The connection string comes from a caller who isn't a superuser.".into())
+            }
+            _ => None,
+        }
+    }
+
     /// HINT.
     pub fn hint(&self) -> Option<String> {
         match self {
+            Problem::Configuration { problem, .. } => problem.hint(),
             Problem::PartitionNumbers { options, number } => {
                 Some(format!("number of options is {options}, got {number}"))
             }
@@ -268,11 +334,24 @@ impl Problem {
             Problem::ServerPartitionCount(count) => {
                 Some(format!("the number of partitions in a cluster must be power of 2 (attempted {count})"))
             }
+            Problem::TooManyConnections(_) => Some("A call needs a connection for each of its partitions.".into()),
+            Problem::TooDeep(_) => Some(
+                "Does a cluster lead back to its own database? If all is well, raise \"plproxy.max_depth\".".into(),
+            ),
+            Problem::PasswordRequired | Problem::OptionNotAllowed(_) => {
+                Some("A superuser can allow more by \"plproxy.dynamic_connect\".".into())
+            }
+            Problem::MessageTooLong { .. } => Some("A larger \"plproxy.max_message_size\" lets it pass.".into()),
             Problem::MappingOption => Some("valid options are \"user\" and \"password\"".into()),
             Problem::Remote(error) => error.hint.as_ref().map(|hint| format!("Remote hint: {hint}")),
             _ => None,
         }
     }
+}
+
+/// CONTEXT of what goes wrong while a cluster's configuration is read.
+pub fn configuration_context(cluster: &str) -> String {
+    format!("PL/Proxy configuration of cluster \"{cluster}\"")
 }
 
 /// An error, a warning or a notice from a shard.

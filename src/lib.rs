@@ -51,6 +51,7 @@
 //! ```
 //!
 //! A warm call to one shard costs four system calls: a look whether the connection is still alive, send, wait, receive.
+//! With TLS, too.
 //! The essays in [`executor`] and [`reactor`] tell the middle part in detail.
 //!
 //! # Modules
@@ -63,7 +64,7 @@
 //! | [`executor`] | one call: route, connections, dispatch, rows |
 //! | [`function`] | compiled functions and their cache |
 //! | [`cluster`] | from a name to partitions and options |
-//! | [`pool`] | connections: opening, keeping, cancelling |
+//! | [`pool`] | connections: opening, TLS, keeping, cancelling |
 //! | [`reactor`] | sockets and the wait loop; knows no SQL |
 //! | [`codec`] | Datums to and from the wire |
 //! | [`report`] | errors and shards' notices to PostgreSQL's reports |
@@ -73,6 +74,7 @@
 //! | [`hash`] | *pure:* the stable hash functions |
 //! | [`conninfo`] | *pure:* libpq's connection strings |
 //! | [`parser`] | *pure:* the language |
+//! | [`reserve`] | *pure:* memory of a size that others decide |
 //! | [`error`] | *pure:* what can go wrong, in words and SQLSTATEs |
 //!
 //! *Pure* modules know nothing of PostgreSQL's API, so they are tested without a server (`tests/pure.rs`); some files of
@@ -93,7 +95,7 @@
 
 mod cluster;
 mod codec;
-#[allow(dead_code, reason = "TLS and other parts of the interface are there for the connector to grow into")]
+#[allow(dead_code, reason = "parts of the interface are there for the connector to grow into")]
 mod conninfo;
 mod error;
 mod executor;
@@ -105,10 +107,14 @@ mod pg;
 mod pool;
 mod reactor;
 mod report;
+mod reserve;
 mod settings;
 mod wire;
 
 pgrx::pg_module_magic!(name, version);
+
+#[global_allocator]
+static ALLOCATOR: pg::allocator::Allocator = pg::allocator::Allocator;
 
 // The SQL is written by hand; this has cargo-pgrx install it as it is.
 pgrx::extension_sql_file!("../sql/plproxy--3.0.0.sql", name = "plproxy");
@@ -119,4 +125,5 @@ pgrx::extension_sql_file!("../sql/plproxy--3.0.0.sql", name = "plproxy");
 pub extern "C-unwind" fn _PG_init() {
     settings::define();
     pg::inval::register();
+    pg::transactions::at_end(pool::sweep);
 }

@@ -11,7 +11,9 @@ impl From<Error> for Report {
     fn from(error: Error) -> Report {
         let sqlstate = SqlState(error.problem().sqlstate(settings::precise_sqlstates()));
         let mut report = Report::new(sqlstate, error.to_string());
+        report.detail = error.problem().detail();
         report.hint = error.problem().hint();
+        report.context = error.problem().context();
         if let Problem::Remote(remote) = error.problem() {
             add_remote_fields(&mut report, remote);
         }
@@ -41,6 +43,11 @@ pub fn remote_notice(function: &str, notice: &RemoteError) {
 /// A warning of our own.
 pub fn warning(message: impl Into<String>) {
     elog::emit(Level::Warning, &Report::new(SqlState(*b"01000"), message));
+}
+
+/// A message for the server's log.
+pub fn log(message: impl Into<String>) {
+    elog::emit(Level::Log, &Report::new(SqlState(*b"00000"), message));
 }
 
 /// A message for developers.

@@ -3,7 +3,10 @@
 //! What it owns: their names, defaults and descriptions, and typed access to their values.
 
 use crate::cluster::PreparedStatements;
+use crate::pg::roles;
+use crate::wire::LONGEST;
 use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting, PostgresGucEnum};
+use std::time::Duration;
 
 /// Values of `plproxy.sqlstate`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PostgresGucEnum)]
@@ -27,6 +30,27 @@ enum Prepare {
     Off,
 }
 
+/// Values of `plproxy.dynamic_connect`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PostgresGucEnum)]
+enum DynamicConnect {
+    /// Who isn't a superuser needs a password of his own.
+    #[name = c"password"]
+    Password,
+    /// No rules.
+    #[name = c"any"]
+    Any,
+}
+
+const KILOBYTES_OF_LONGEST: i32 = (LONGEST / 1024) as i32;
+
+/// The highest `plproxy.max_depth`.
+pub const DEEPEST: usize = 8;
+
+static DYNAMIC_CONNECT: GucSetting<DynamicConnect> = GucSetting::<DynamicConnect>::new(DynamicConnect::Password);
+static MAX_CONNECTIONS: GucSetting<i32> = GucSetting::<i32>::new(0);
+static IDLE_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(0);
+static MAX_DEPTH: GucSetting<i32> = GucSetting::<i32>::new(4);
+static MAX_MESSAGE_SIZE: GucSetting<i32> = GucSetting::<i32>::new(KILOBYTES_OF_LONGEST);
 static SQLSTATE: GucSetting<SqlStates> = GucSetting::<SqlStates>::new(SqlStates::Compatible);
 static PREPARE: GucSetting<Prepare> = GucSetting::<Prepare>::new(Prepare::Auto);
 
@@ -51,7 +75,84 @@ pub fn define() {
         GucContext::Userset,
         GucFlags::default(),
     );
+    GucRegistry::define_enum_guc(
+        c"plproxy.dynamic_connect",
+        c"What a CONNECT needs whose connection string is an argument of the function.",
+        c"\"password\" wants callers who aren't superusers to put a password into the string, which the server must ask \
+          for; nothing of this server's is used to log in: no password file, service file, client key or PG* variable. \
+          \"any\" has no such rules: for callers who are trusted with all that this server can reach.",
+        &DYNAMIC_CONNECT,
+        GucContext::Suset,
+        GucFlags::default(),
+    );
+    GucRegistry::define_int_guc(
+        c"plproxy.max_connections",
+        c"How many connections to shards a session may have.",
+        c"When there are as many, those are closed that have been idle longest; a call that needs more at once fails. \
+          0 is no limit.",
+        &MAX_CONNECTIONS,
+        0,
+        i32::MAX,
+        GucContext::Suset,
+        GucFlags::default(),
+    );
+    GucRegistry::define_int_guc(
+        c"plproxy.idle_timeout",
+        c"How long a connection to a shard may be idle before it is closed.",
+        c"Also in a session that is itself idle, but not in the middle of a transaction. 0 is no limit.",
+        &IDLE_TIMEOUT,
+        0,
+        i32::MAX,
+        GucContext::Userset,
+        GucFlags::UNIT_MS,
+    );
+    GucRegistry::define_int_guc(
+        c"plproxy.max_depth",
+        c"How many plproxy functions may run inside of each other, each on another's shard.",
+        c"Ends calls that lead back to where they came from.",
+        &MAX_DEPTH,
+        1,
+        DEEPEST as i32,
+        GucContext::Suset,
+        GucFlags::default(),
+    );
+    GucRegistry::define_int_guc(
+        c"plproxy.max_message_size",
+        c"How long a message from a shard may be, which is a row, or an error.",
+        c"A session needs a few times as much memory for one. No server sends more than 1GB.",
+        &MAX_MESSAGE_SIZE,
+        64,
+        KILOBYTES_OF_LONGEST,
+        GucContext::Suset,
+        GucFlags::UNIT_KB,
+    );
     crate::pg::options::reserve_settings_prefix(c"plproxy");
+}
+
+/// Whether the current user may have the server connect to wherever he likes: as a superuser, or because
+/// `plproxy.dynamic_connect` is `any`.
+pub fn may_connect_anywhere() -> bool {
+    DYNAMIC_CONNECT.get() == DynamicConnect::Any || roles::is_superuser()
+}
+
+/// `plproxy.max_connections`.
+pub fn max_connections() -> Option<usize> {
+    usize::try_from(MAX_CONNECTIONS.get()).ok().filter(|&limit| limit > 0)
+}
+
+/// `plproxy.idle_timeout`.
+pub fn idle_timeout() -> Option<Duration> {
+    u64::try_from(IDLE_TIMEOUT.get()).ok().filter(|&timeout| timeout > 0).map(Duration::from_millis)
+}
+
+/// `plproxy.max_depth`: no more than [`DEEPEST`].
+pub fn max_depth() -> usize {
+    MAX_DEPTH.get() as usize
+}
+
+/// `plproxy.max_message_size`, in bytes.
+pub fn longest_message() -> usize {
+    MAX_MESSAGE_SIZE.get() as usize * 1024
 }
 
 /// Whether `plproxy.sqlstate` is `precise`.

@@ -16,6 +16,8 @@ mod error;
 mod hash;
 #[path = "../src/parser/mod.rs"]
 mod parser;
+#[path = "../src/reserve.rs"]
+mod reserve;
 #[path = "../src/wire/mod.rs"]
 mod wire;
 
@@ -34,4 +36,9 @@ mod opening {
 #[path = "../src/pool"]
 mod pool {
     pub mod statements;
+}
+
+#[path = "../src/pool/tls"]
+mod tls {
+    pub mod certificate_name;
 }

@@ -1,10 +1,9 @@
 //! Clusters that users configure by functions: `plproxy.get_cluster_version`, `_config` and `_partitions`.
 
 use super::{Cluster, ClusterOptions, retire};
-use crate::error::Problem;
-use crate::pg::catalog;
-use crate::pg::datum;
+use crate::error::{Problem, configuration_context};
 use crate::pg::spi::{Rows, Statement};
+use crate::pg::{catalog, datum, elog};
 use crate::report;
 use pgrx::pg_sys;
 use std::cell::{Cell, RefCell};
@@ -17,7 +16,9 @@ const NAMES: [&str; 3] = ["get_cluster_version", "get_cluster_config", "get_clus
 
 /// Calls one of the functions for a cluster. Not read-only: a configuration that this transaction has just changed counts.
 fn call<T>(function: &Statement, cluster: &str, read: impl FnOnce(&Rows<'_>) -> T) -> T {
-    function.run(std::iter::once_with(|| Some(datum::text(cluster))), false, read)
+    elog::in_context(&|| configuration_context(cluster), || {
+        function.run(std::iter::once_with(|| Some(datum::text(cluster))), false, read)
+    })
 }
 
 fn statement(name: &str) -> ManuallyDrop<Statement> {

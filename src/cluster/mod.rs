@@ -102,13 +102,24 @@ pub struct Access {
     role_oid: Oid,
     role: Rc<str>,
     login: Option<Rc<Login>>,
+    is_callers: bool,
+    /// The cluster's name; a CONNECT has none.
+    name: Option<Rc<str>>,
 }
 
 impl Access {
     /// As the role that the cluster's options name, with the login of its user mapping if it has one.
     fn new(cluster: Rc<Cluster>, login: Option<Rc<Login>>) -> Access {
         let role_oid = cluster.role();
-        Access { cluster, role_oid, role: roles::name(role_oid), login }
+        Access { cluster, role_oid, role: roles::name(role_oid), login, is_callers: false, name: None }
+    }
+
+    /// Says of a connection string that makes no sense where it comes from.
+    pub fn to_blame(&self, problem: Problem) -> Problem {
+        match (problem, &self.name) {
+            (problem @ Problem::Conninfo(_), Some(name)) => problem.of_cluster(name),
+            (problem, _) => problem,
+        }
     }
 
     /// What connection an endpoint of the cluster needs.
@@ -118,29 +129,34 @@ impl Access {
             role_oid: self.role_oid.to_u32(),
             role: self.role.clone(),
             login: self.login.clone(),
+            is_callers: self.is_callers,
         }
     }
 }
 
 /// Access to the cluster of this name, as its configuration is now.
-pub fn by_name(name: &str) -> Result<Access, Problem> {
-    match servers::access(name)? {
+pub fn by_name(name: &Rc<str>) -> Result<Access, Problem> {
+    let access = || match servers::access(name)? {
         Some(access) => Ok(access),
         None => Ok(Access::new(config_functions::cluster(name)?, None)),
-    }
+    };
+    let access = access().map_err(|problem: Problem| problem.of_cluster(name))?;
+    Ok(Access { name: Some(name.clone()), ..access })
 }
 
 /// The partition that a hash value goes to, and its connection string.
 pub fn route(name: &str, hash: i64) -> Result<(usize, Rc<str>), Problem> {
-    let cluster = by_name(name)?.cluster;
+    let cluster = by_name(&name.into())?.cluster;
     let partition = cluster.partition_of(hash);
     Ok((partition, cluster.connstr(cluster.endpoint(partition)).clone()))
 }
 
-/// Access to the nameless cluster of one partition that a CONNECT stands for.
-pub fn by_connstr(connstr: &str) -> Access {
+/// Access to the nameless cluster of one partition that a CONNECT stands for. `is_callers` says that the string is a
+/// caller's, who may use nothing of this server's to log in with.
+pub fn by_connstr(connstr: &str, is_callers: bool) -> Access {
     let cluster = Cluster::new(ClusterOptions::default(), vec![connstr.to_owned()]);
-    Access::new(Rc::new(cluster.expect("one partition suits every mapping")), None)
+    let cluster = Rc::new(cluster.expect("one partition suits every mapping"));
+    Access { is_callers, ..Access::new(cluster, None) }
 }
 
 /// Closes idle connections that only a cluster that was replaced had a use for.

@@ -47,6 +47,8 @@ pub enum RequireAuth {
     Any,
     Only(Vec<AuthMethod>),
     AllBut(Vec<AuthMethod>),
+    /// A password in one way or another, as far as that agrees with what is inside.
+    Password(Box<RequireAuth>),
 }
 
 impl RequireAuth {
@@ -55,7 +57,16 @@ impl RequireAuth {
             Self::Any => true,
             Self::Only(methods) => methods.contains(&method),
             Self::AllBut(methods) => !methods.contains(&method),
+            Self::Password(inside) => {
+                let is_password = matches!(method, AuthMethod::Password | AuthMethod::Md5 | AuthMethod::ScramSha256);
+                is_password && inside.allows(method)
+            }
         }
+    }
+
+    /// The same, and the server must want a password.
+    pub fn and_password(self) -> Self {
+        Self::Password(Box::new(self))
     }
 
     /// A comma-separated list, either of accepted methods or of refused ones with `!` before each
@@ -94,6 +105,7 @@ impl fmt::Display for RequireAuth {
             Self::Any => return Ok(()),
             Self::Only(methods) => ("", methods),
             Self::AllBut(methods) => ("!", methods),
+            Self::Password(inside) => return inside.fmt(f),
         };
         for (index, method) in methods.iter().enumerate() {
             let separator = if index == 0 { "" } else { "," };

@@ -7,23 +7,49 @@ use crate::reactor::{self, Interrupts, Progress, Socket, Work};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+/// What the cluster's options say.
+#[derive(Clone, Copy)]
+pub struct Limits {
+    /// How old a connection may be.
+    pub lifetime: Option<Duration>,
+    /// How long opening one may take.
+    pub timeout: Option<Duration>,
+}
+
 /// A connection for each key, in their order. Fails if one can't be had; those that were opened by then stay in the pool.
-pub fn connect(
-    keys: Vec<Key>,
-    lifetime: Option<Duration>,
-    timeout: Option<Duration>,
-) -> Result<Vec<Checkout>, Problem> {
+pub fn connect(keys: Vec<Key>, limits: Limits) -> Result<Vec<Checkout>, Problem> {
+    // All that there are come first: opening one may mean to close another one that is idle.
+    let idle: Vec<_> = keys.iter().map(|key| pool::checkout(key, limits.lifetime)).collect();
     let slots = keys
         .into_iter()
-        .map(|key| match pool::checkout(&key, lifetime) {
+        .zip(idle)
+        .map(|(key, idle)| match idle {
             Some(connection) => Ok(Slot::Open(connection)),
-            None => Opening::new(key, timeout).map(|opening| Slot::Opening(Box::new(opening))),
+            None => Opening::new(key, limits.timeout).map(|opening| Slot::Opening(Box::new(opening))),
         })
         .collect::<Result<Vec<_>, _>>()?;
     let mut connecting = Connecting { slots, changed: false };
     // Interrupted or failed, it just drops: half-open sockets are closed, and nothing has run anywhere.
     reactor::run(&mut connecting, &mut None, WAIT_EXTENSION, Interrupts::Serve)?;
     Ok(connecting.slots.into_iter().filter_map(Slot::connection).collect())
+}
+
+/// A connection for the first of these keys for which one can be had, after another one has failed with `problem`.
+/// Nothing has run yet, so trying again is safe.
+pub fn elsewhere(
+    label: &str,
+    mut problem: Problem,
+    spares: Vec<Key>,
+    limits: Limits,
+) -> Result<Vec<Checkout>, Problem> {
+    for spare in spares {
+        crate::report::log(format!("PL/Proxy function {label}: {problem}; trying another partition"));
+        match connect(vec![spare], limits) {
+            Err(another) if another.is_unreachable() => problem = another,
+            result => return result,
+        }
+    }
+    Err(problem)
 }
 
 enum Slot {

@@ -31,6 +31,7 @@
 
 mod abandon;
 mod connect;
+mod depth;
 mod dispatch;
 mod route;
 mod rows;
@@ -58,8 +59,12 @@ use std::time::Instant;
 
 /// Runs one call of `function` and returns its result.
 pub fn execute(function: &Function, call: Call) -> Result<Datum, Problem> {
+    let portal = depth::portal()?;
     let (access, run_on) = match &function.destination {
-        Destination::Connect(connstr) => (cluster::by_connstr(&name(connstr, call)?), &RunOn::Any),
+        Destination::Connect(connstr) => {
+            let is_callers = matches!(connstr, Name::Argument(_)) && !settings::may_connect_anywhere();
+            (cluster::by_connstr(&name(connstr, call)?, is_callers), &RunOn::Any)
+        }
         Destination::Cluster(name_of, run_on) => (cluster::by_name(&name(name_of, call)?)?, run_on),
     };
     let cluster = &access.cluster;
@@ -74,6 +79,8 @@ pub fn execute(function: &Function, call: Call) -> Result<Datum, Problem> {
         shape,
         text_only,
         prepare: cluster.options.prepared_statements.unwrap_or_else(settings::prepared_statements),
+        portal,
+        longest_message: settings::longest_message(),
         is_rehearsal: false,
     };
     let arguments =
@@ -83,7 +90,12 @@ pub fn execute(function: &Function, call: Call) -> Result<Datum, Problem> {
     }
     let keys: Vec<_> = shares.iter().map(|share| access.key(share.endpoint)).collect();
     let output = Output::new(&shape.returns, function.returns_set, call, keys.len())?;
-    Execution { label: &function.label, request, options: &cluster.options, arguments, output }.run(keys)
+    let spares = || match run_on {
+        RunOn::Any if split.is_none() => route::others(&shares, cluster).map(|endpoint| access.key(endpoint)).collect(),
+        _ => Vec::new(),
+    };
+    let execution = Execution { label: &function.label, request, options: &cluster.options, arguments, output };
+    execution.run(keys, spares).map_err(|problem| access.to_blame(problem))
 }
 
 /// The arguments for each share. If nothing is cut, they are encoded once, for all of them.
@@ -117,7 +129,7 @@ fn arguments(
 fn name(name: &Name, call: Call) -> Result<Rc<str>, Problem> {
     match name {
         Name::Literal(text) => Ok(text.clone()),
-        Name::Query(query) => query.text(call).map(Rc::from),
+        Name::Query(query) | Name::Argument(query) => query.text(call).map(Rc::from),
     }
 }
 
@@ -132,9 +144,14 @@ struct Execution<'f> {
 }
 
 impl Execution<'_> {
-    fn run(mut self, keys: Vec<Key>) -> Result<Datum, Problem> {
+    /// `spares` are where it may go as well if a connection can't be had.
+    fn run(mut self, keys: Vec<Key>, spares: impl FnOnce() -> Vec<Key>) -> Result<Datum, Problem> {
         let options = self.options;
-        let mut connections = connect::connect(keys, options.connection_lifetime, options.connect_timeout)?;
+        let limits = connect::Limits { lifetime: options.connection_lifetime, timeout: options.connect_timeout };
+        let mut connections = match connect::connect(keys, limits) {
+            Err(problem) if problem.is_unreachable() => connect::elsewhere(self.label, problem, spares(), limits)?,
+            result => result?,
+        };
         let deadline = options.query_timeout.map(|timeout| Instant::now() + timeout);
         if !connections.is_empty() && !self.request.shape.is_rehearsed() {
             let others = connections.split_off(1);

@@ -162,6 +162,14 @@ fn by_rows(route: &mut Route<'_>, rows: &Rows<'_>, length: usize, returns_set: b
     Ok(())
 }
 
+/// The endpoints that aren't among the shares, in random order.
+pub fn others(shares: &[Share], cluster: &Cluster) -> impl Iterator<Item = usize> {
+    let is_other = |endpoint: &usize| shares.iter().all(|share| share.endpoint != *endpoint);
+    let mut others: Vec<_> = (0..cluster.endpoint_count()).filter(is_other).collect();
+    fastrand::shuffle(&mut others);
+    others.into_iter()
+}
+
 fn numbered(number: u32, cluster: &Cluster) -> Result<usize, Problem> {
     match usize::try_from(number) {
         Ok(number) if number < cluster.partition_count() => Ok(number),

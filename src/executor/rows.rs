@@ -132,7 +132,7 @@ impl<'f> Output<'f> {
                 shard.backlog = Some((reading, spool.into_rows()));
             }
             if let Some((reading, rows)) = &mut shard.backlog {
-                match rows.next() {
+                match rows.next()? {
                     Some(rows) => {
                         for row in rows {
                             set.store.put(&mut self.reader, reading, row)?;

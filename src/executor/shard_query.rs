@@ -27,6 +27,10 @@ pub struct Request<'f> {
     pub text_only: bool,
     /// Whether the query may be prepared.
     pub prepare: PreparedStatements,
+    /// The name of the portal that it runs in.
+    pub portal: &'static str,
+    /// How many bytes a message of the answer may have.
+    pub longest_message: usize,
     /// Whether the query isn't to be run yet, but only looked at: whether its columns are the right ones.
     pub is_rehearsal: bool,
 }
@@ -95,6 +99,7 @@ impl<'e> ShardQuery<'e> {
 
     fn request(&mut self) -> Result<(), Problem> {
         self.connection.in_doubt = true;
+        self.connection.set_longest_message(self.request.longest_message);
         self.stage = Stage::Preparing;
         match self.request.is_rehearsal {
             true => self.request_description(),
@@ -111,7 +116,7 @@ impl<'e> ShardQuery<'e> {
     }
 
     fn request_rows(&mut self) -> Result<(), Problem> {
-        let Request { shape, text_only, prepare, .. } = *self.request;
+        let Request { shape, text_only, prepare, portal, .. } = *self.request;
         let query = &shape.query;
         let connection = &mut *self.connection;
         let is_named = match prepare {
@@ -133,8 +138,8 @@ impl<'e> ShardQuery<'e> {
         if prepare == PreparedStatements::Auto && connection.is_direct.is_none() && connection.has_answered {
             self.stage = Stage::Identifying;
             connection.outbox().parse("", PROCESS_ID);
-            connection.outbox().bind("", &Arguments::default(), &[Format::Binary]);
-            connection.outbox().execute();
+            connection.outbox().bind("", "", &Arguments::default(), &[Format::Binary]);
+            connection.outbox().execute("");
         }
         self.statement = match &prepared {
             Some(statement) => statement.name.clone(),
@@ -153,8 +158,8 @@ impl<'e> ShardQuery<'e> {
             connection.outbox().describe_statement(&self.statement);
         }
         let formats = self.reading.as_deref().map_or(&[Format::Text][..], Reading::formats);
-        connection.outbox().bind(&self.statement, &self.arguments, formats);
-        connection.outbox().execute();
+        connection.outbox().bind(portal, &self.statement, &self.arguments, formats);
+        connection.outbox().execute(portal);
         Ok(())
     }
 
@@ -179,20 +184,14 @@ impl<'e> ShardQuery<'e> {
                         taker.rows(reading, rows)?;
                         continue;
                     }
-                    Err(problem) => {
-                        self.stage = Stage::Finished;
-                        return Err(problem);
-                    }
+                    Err(problem) => return Err(self.lost(problem)),
                 }
             }
             let query = &self.request.shape.query;
             let message = match self.connection.receive() {
                 Ok(Some(message)) => message,
                 Ok(None) => return Ok(Progress::Waiting),
-                Err(problem) => {
-                    self.stage = Stage::Finished;
-                    return Err(problem);
-                }
+                Err(problem) => return Err(self.lost(problem)),
             };
             match (message, self.stage) {
                 (Message::Row(row), Stage::Identifying) => {
@@ -305,6 +304,16 @@ impl<'e> ShardQuery<'e> {
         self.stage = Stage::Finished;
         self.connection.in_doubt = false;
         self.connection.has_answered = true;
+    }
+
+    /// The connection has come to an end. If the server may have the query, nobody knows what has become of it.
+    fn lost(&mut self, mut problem: Problem) -> Problem {
+        let is_under_way = matches!(self.stage, Stage::Identifying | Stage::Preparing | Stage::Running | Stage::Ending);
+        if let Problem::Broken { is_outcome_unknown, .. } = &mut problem {
+            *is_outcome_unknown = is_under_way && !self.request.is_rehearsal && self.connection.has_sent_all();
+        }
+        self.stage = Stage::Finished;
+        problem
     }
 
     /// What the server says makes no sense.

@@ -3,8 +3,9 @@
 //! They are kept as they came over the wire, so that keeping them costs next to nothing: they become values once, when they
 //! are taken out. What is more than a budget goes to a temporary file.
 
+use crate::error::Problem;
 use crate::pg::temp_file::TempFile;
-use crate::wire::{Inbox, Rows};
+use crate::wire::{Inbox, Rows, Unreadable};
 
 /// Rows that are being put aside, in their order.
 #[derive(Debug)]
@@ -24,11 +25,18 @@ impl Spool {
 
     /// Puts rows in.
     pub fn put(&mut self, rows: Rows<'_>) {
-        if self.bytes.len() + rows.bytes().len() > self.budget && !self.bytes.is_empty() {
-            self.file.get_or_insert_with(TempFile::create).write(&self.bytes);
-            self.bytes.clear();
+        let rows = rows.bytes();
+        if self.bytes.len() + rows.len() <= self.budget {
+            self.bytes.extend_from_slice(rows);
+            return;
         }
-        self.bytes.extend_from_slice(rows.bytes());
+        let file = self.file.get_or_insert_with(TempFile::create);
+        file.write(&self.bytes);
+        self.bytes.clear();
+        match rows.len() <= self.budget {
+            true => self.bytes.extend_from_slice(rows),
+            false => file.write(rows),
+        }
     }
 
     /// The rows, to be taken out again.
@@ -53,10 +61,10 @@ pub struct SpooledRows {
 
 impl SpooledRows {
     /// The next ones; `None` if there are none left.
-    pub fn next(&mut self) -> Option<Rows<'_>> {
-        while !self.inbox.has_message().unwrap_or(false) {
+    pub fn next(&mut self) -> Result<Option<Rows<'_>>, Problem> {
+        while !self.inbox.has_message().map_err(unreadable)? {
             if let Some(file) = &mut self.file {
-                match file.read(self.inbox.space()) {
+                match file.read(self.inbox.space().map_err(unreadable)?) {
                     0 => self.file = None,
                     count => self.inbox.received(count),
                 }
@@ -64,9 +72,16 @@ impl SpooledRows {
                 // The file holds whole messages only, so nothing of it is left in the old one.
                 self.inbox = Inbox::with(std::mem::take(&mut self.rest));
             } else {
-                return None;
+                return Ok(None);
             }
         }
-        Some(self.inbox.take_rows())
+        Ok(Some(self.inbox.take_rows()))
+    }
+}
+
+fn unreadable(unreadable: Unreadable) -> Problem {
+    match unreadable {
+        Unreadable::NoMemory(length) => Problem::RowNoMemory(length),
+        Unreadable::TooLong(_) | Unreadable::Malformed => Problem::InvalidRow, // neither when the row came
     }
 }

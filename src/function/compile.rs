@@ -139,7 +139,11 @@ fn destination(
     match destination {
         parser::Destination::Connect(ConnectString::Literal(text)) => Destination::Connect(Name::Literal(text.into())),
         parser::Destination::Connect(ConnectString::Computed(expression)) => {
-            Destination::Connect(Name::Query(local_query(&expression, types)))
+            let query = local_query(&expression, types);
+            Destination::Connect(match expression {
+                Expression::Argument(_) => Name::Argument(query),
+                Expression::Call(_) | Expression::Name(_) => Name::Query(query),
+            })
         }
         parser::Destination::Cluster { name, run_on } => {
             let name = match name {

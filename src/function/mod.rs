@@ -75,8 +75,10 @@ pub enum Destination {
 pub enum Name {
     /// Always this one.
     Literal(Rc<str>),
-    /// What this says, at each call.
+    /// What a function of ours says, at each call.
     Query(LocalQuery),
+    /// What the caller says.
+    Argument(LocalQuery),
 }
 
 /// On which partitions.

@@ -33,6 +33,8 @@ impl SqlState {
 pub enum Level {
     /// For developers: hidden unless asked for.
     Debug1,
+    /// For the log alone, unless a client asks for more.
+    Log,
     /// For the client.
     Notice,
     /// For the client and the log.
@@ -186,6 +188,21 @@ pub unsafe fn boundary<T: Copy, E: Into<Report>>(body: impl FnOnce() -> Result<T
 /// # Safety
 /// `sql` is NUL-terminated text in the server's encoding, there while `body` runs.
 pub(super) unsafe fn in_statement<T>(sql: *const c_char, body: impl FnOnce() -> T) -> T {
+    // SAFETY: the callback gets the text that it wants.
+    unsafe { with_callback(statement_context, sql.cast_mut().cast(), body) }
+}
+
+/// Runs `body`; what it reports has the CONTEXT that `text` says then.
+pub fn in_context<T>(text: &dyn Fn() -> String, body: impl FnOnce() -> T) -> T {
+    // SAFETY: the callback gets what it wants, which is there until `body` has ended.
+    unsafe { with_callback(text_context, (&raw const text).cast_mut().cast(), body) }
+}
+
+type ContextCallback = unsafe extern "C-unwind" fn(*mut c_void);
+
+/// # Safety
+/// While `body` runs, `callback` may be called with `arg` at any report.
+unsafe fn with_callback<T>(callback: ContextCallback, arg: *mut c_void, body: impl FnOnce() -> T) -> T {
     struct Pop(*mut pg_sys::ErrorContextCallback);
     impl Drop for Pop {
         fn drop(&mut self) {
@@ -197,11 +214,21 @@ pub(super) unsafe fn in_statement<T>(sql: *const c_char, body: impl FnOnce() -> 
     // also while an ERROR unwinds.
     unsafe {
         let previous = pg_sys::error_context_stack;
-        let arg = sql.cast_mut().cast();
-        let mut callback = pg_sys::ErrorContextCallback { previous, callback: Some(statement_context), arg };
+        let mut callback = pg_sys::ErrorContextCallback { previous, callback: Some(callback), arg };
         let _pop = Pop(previous);
         pg_sys::error_context_stack = &raw mut callback;
         body()
+    }
+}
+
+/// # Safety
+/// To be called by elog.c, with the text that [`in_context`] was given.
+unsafe extern "C-unwind" fn text_context(text: *mut c_void) {
+    // SAFETY: the caller's promise. When the field setters are called, which may raise an ERROR, this frame owns nothing.
+    unsafe {
+        let text = encoding::palloc_lossy(&(*text.cast::<&dyn Fn() -> String>())());
+        set_errcontext_domain(ptr::null());
+        errcontext_msg(c"%s".as_ptr(), text);
     }
 }
 
@@ -226,10 +253,26 @@ unsafe extern "C-unwind" fn statement_context(sql: *mut c_void) {
     }
 }
 
+/// Ends this backend, because there is no memory of so many bytes. Needs none itself.
+pub(super) fn exit_without_memory(size: usize) -> ! {
+    // SAFETY: elog.c's calling sequence; the texts are constants. FATAL runs the backend's exit and doesn't come back, so
+    // it jumps over no frame.
+    unsafe {
+        if errstart(pg_sys::FATAL as c_int, ptr::null()) {
+            errcode(SqlState(*b"53200").packed());
+            errmsg_internal(c"out of memory".as_ptr());
+            errdetail_internal(c"plproxy failed on a request of %zu bytes.".as_ptr(), size);
+            errfinish(c"plproxy".as_ptr(), line!() as c_int, c"exit_without_memory".as_ptr());
+        }
+    }
+    std::process::exit(1)
+}
+
 /// Sends a notice or warning to the client and the log.
 pub fn emit(level: Level, report: &Report) {
     let level = match level {
         Level::Debug1 => pg_sys::DEBUG1,
+        Level::Log => pg_sys::LOG,
         Level::Notice => pg_sys::NOTICE,
         Level::Warning => pg_sys::WARNING,
     } as c_int;

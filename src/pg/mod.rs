@@ -13,6 +13,7 @@
 #![allow(unsafe_code)]
 #![allow(clippy::unnecessary_cast, reason = "the types of constants differ between PostgreSQL's versions")]
 
+pub mod allocator;
 pub mod arrays;
 pub mod binary_io;
 pub mod build;
@@ -21,19 +22,24 @@ pub mod catalog;
 pub mod datum;
 pub mod elog;
 pub mod encoding;
+pub mod exit;
 pub mod expression;
 pub mod external_fd;
 pub mod foreign;
 pub mod guc;
+pub mod idle_timer;
 pub mod interrupts;
 pub mod inval;
 pub mod memory;
+pub mod openssl;
 pub mod options;
 pub mod peer;
+pub mod portals;
 pub mod roles;
 pub mod row_type;
 pub mod spi;
 pub mod temp_file;
+pub mod transactions;
 pub mod tuples;
 pub mod tuplestore;
 pub mod type_io;

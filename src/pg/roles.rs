@@ -18,6 +18,12 @@ pub fn session_user() -> Oid {
     unsafe { pg_sys::GetSessionUserId() }
 }
 
+/// Whether the current user is a superuser.
+pub fn is_superuser() -> bool {
+    // SAFETY: looks into the catalog cache.
+    unsafe { pg_sys::superuser() }
+}
+
 /// A role's name at a count of changes.
 #[derive(Clone)]
 struct Named {

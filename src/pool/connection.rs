@@ -1,18 +1,22 @@
 //! One connection: everything that belongs to it, in one value.
 
 use super::Key;
-use super::cancel::{CancelKey, Cancelling};
+use super::cancel::{Canceller, Cancelling};
+use super::idle::Slot;
 use super::opening::Opened;
 use super::statements::Statements;
 use super::stream::{End, Stream};
+use super::tls::TlsError;
 use crate::error::{Problem, RemoteError};
 use crate::pg::elog::SqlState;
 use crate::pg::encoding;
 use crate::reactor::{Liveness, Socket, Watch};
-use crate::wire::{Message, Outbox, Report, Rows};
-use socket2::SockAddr;
+use crate::wire::{Malformed, Message, Outbox, Report, Rows, Unreadable};
 use std::io;
 use std::time::{Duration, Instant};
+
+/// How much a server may have to say that nobody has asked for. One that goes on and on would never be ready for a query.
+const SMALL_TALK: usize = 1000;
 
 /// An open connection.
 #[derive(Debug)]
@@ -20,10 +24,10 @@ pub struct Connection {
     key: Key,
     database: String,
     stream: Stream,
-    /// Where the server that we talk to listens, for cancel requests, and what it wants to see then.
-    address: SockAddr,
-    key_to_cancel: CancelKey,
+    canceller: Canceller,
     opened: Instant,
+    /// When it was last given back.
+    pub(super) idle_since: Instant,
     /// Which part of the configured lifetime is this connection's, so that those of a fan-out don't all end at once.
     share_of_lifetime: f64,
     /// The server's process ID, as it was told when we logged in.
@@ -41,19 +45,21 @@ pub struct Connection {
     pub group_watch: Option<Watch>,
     /// Set before a step whose failure would leave the connection in an unknown state, cleared when it is known again.
     pub in_doubt: bool,
+    _slot: Slot,
 }
 
 impl Connection {
     /// For a session that has been opened.
-    pub(super) fn new(key: Key, database: String, address: SockAddr, opened: Opened) -> Connection {
-        let Opened { stream, key_to_cancel, process_id } = opened;
+    pub(super) fn new(key: Key, database: String, opened: Opened, slot: Slot) -> Connection {
+        let now = Instant::now();
+        let Opened { stream, canceller, process_id } = opened;
         Connection {
             key,
             database,
             stream,
-            address,
-            key_to_cancel,
-            opened: Instant::now(),
+            canceller,
+            opened: now,
+            idle_since: now,
             share_of_lifetime: 0.9 + 0.1 * fastrand::f64(),
             process_id,
             is_direct: None,
@@ -62,6 +68,7 @@ impl Connection {
             watch: None,
             group_watch: None,
             in_doubt: false,
+            _slot: slot,
         }
     }
 
@@ -77,6 +84,16 @@ impl Connection {
     /// Requests go in here. They are sent when the next message is looked for.
     pub fn outbox(&mut self) -> &mut Outbox {
         &mut self.stream.outbox
+    }
+
+    /// From now on a message that is received may have no more than so many bytes.
+    pub fn set_longest_message(&mut self, bytes: usize) {
+        self.stream.set_longest_message(bytes);
+    }
+
+    /// Whether all that was to be sent is on its way, so that the server may have it.
+    pub fn has_sent_all(&self) -> bool {
+        self.stream.has_sent_all()
     }
 
     /// For the reactor.
@@ -117,14 +134,16 @@ impl Connection {
         if liveness == Liveness::Quiet && self.stream.is_quiet() {
             return true;
         }
-        liveness != Liveness::Dead
-            && loop {
+        liveness != Liveness::Dead && {
+            for _ in 0..SMALL_TALK {
                 match self.receive() {
-                    Ok(None) => break true,
+                    Ok(None) => return true,
                     Ok(Some(Message::Aside | Message::Notice(_))) => {}
-                    Ok(Some(_)) | Err(_) => break false,
+                    Ok(Some(_)) | Err(_) => return false,
                 }
             }
+            false
+        }
     }
 
     /// To be called when an answer is complete and the connection is to be kept.
@@ -132,9 +151,16 @@ impl Connection {
         self.stream.tidy();
     }
 
+    /// Ends the session in good order, if it is in order. To be called when the connection won't be dropped.
+    pub(super) fn end(&mut self) {
+        if !self.in_doubt {
+            self.stream.end();
+        }
+    }
+
     /// Asks the server to cancel what it is doing for this connection.
     pub fn cancel(&self) -> Cancelling {
-        Cancelling::new(self.address.clone(), self.key_to_cancel.clone())
+        Cancelling::new(self.canceller.clone())
     }
 
     /// An end of the conversation of which the server said nothing.
@@ -144,25 +170,40 @@ impl Connection {
 
     /// The server has said something that has no place in the conversation.
     pub fn confused(&self) -> Problem {
-        self.lost(End::Malformed)
+        self.lost(Malformed.into())
+    }
+}
+
+impl Drop for Connection {
+    // Safe during abort: one write, which doesn't wait.
+    fn drop(&mut self) {
+        self.end();
     }
 }
 
 fn lost(database: &str, end: End) -> Problem {
-    Problem::Broken { database: database.to_owned(), reason: breakdown(&end) }
+    let database = database.to_owned();
+    match end {
+        End::Unreadable(Unreadable::TooLong(length)) => Problem::MessageTooLong { database, length },
+        End::Unreadable(Unreadable::NoMemory(length)) => Problem::MessageNoMemory { database, length },
+        end => Problem::Broken { database, reason: breakdown(&end), is_outcome_unknown: false },
+    }
 }
 
 /// An end of a conversation of which the server said nothing, in libpq's words.
 pub(super) fn breakdown(end: &End) -> String {
     match end {
         End::Lost(error) => io_breakdown(error),
-        End::Malformed => "lost synchronization with server".to_owned(),
+        End::Unreadable(_) => "lost synchronization with server".to_owned(),
     }
 }
 
-/// A broken socket, in libpq's words.
+/// A broken socket or TLS session, in libpq's words.
 pub(super) fn io_breakdown(error: &io::Error) -> String {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    if let Some(TlsError(reason)) = error.get_ref().and_then(|inner| inner.downcast_ref()) {
+        return reason.clone();
+    }
     match error.kind() {
         BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof => {
             "server closed the connection unexpectedly".to_owned()

@@ -1,11 +1,12 @@
 //! Connections of this backend to shards, kept for the session.
 //!
 //! What it owns: opening a connection ([`Opening`]), its whole state ([`Connection`]), who may use it next
-//! ([`checkout`], [`Checkout`]), what is prepared on it ([`statements`]), and asking a server to cancel
-//! ([`cancel::Cancelling`]). What it must not know: functions, partitions, what queries and rows mean.
+//! ([`checkout`], [`Checkout`]), how many there may be ([`idle`]), what is prepared on it ([`statements`]), TLS ([`tls`],
+//! [`transport`]), and asking a server to cancel ([`cancel::Cancelling`]). What it must not know: functions, partitions, what
+//! queries and rows mean.
 //!
-//! tokio-postgres does the login, and knows how to ask for a cancel. From the login on the session is ours ([`stream`]):
-//! each of its messages would be several allocations there, and each row.
+//! tokio-postgres does the login, over a transport of ours ([`transport`]). From the login on the session is ours
+//! ([`stream`]): each of its messages would be several allocations there, and each row.
 //!
 //! A connection is owned, not shared. Whoever runs a query takes the whole of it out of the pool and gives it back by
 //! dropping the [`Checkout`]. A call that is made while another one is under way (in an argument, in a hash function,
@@ -19,22 +20,22 @@
 
 mod cancel;
 mod connection;
+mod idle;
 mod opening;
 mod statements;
 mod stream;
+mod tls;
+mod transport;
 
 pub use cancel::Cancelling;
 pub use connection::{Connection, goes_on, remote_error};
+pub use idle::{checkout, retain, sweep};
 pub use opening::Opening;
 pub use statements::{RemoteColumn, name_of};
 
 use crate::conninfo::Secret;
-use std::cell::RefCell;
-use std::collections::HashMap;
-use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
-use std::time::{Duration, Instant};
 
 /// What connections are interchangeable for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -47,6 +48,8 @@ pub struct Key {
     pub role: Rc<str>,
     /// Its user mapping, where there is one.
     pub login: Option<Rc<Login>>,
+    /// Whether the string is a caller's, who may use nothing of this server's to log in with.
+    pub is_callers: bool,
 }
 
 /// The user and password of a user mapping.
@@ -69,14 +72,6 @@ impl Login {
         }
         login
     }
-}
-
-/// Boxed, because connections are large, and move in and out at every call.
-type Idle = RefCell<HashMap<Key, Vec<Box<Connection>>>>;
-
-thread_local! {
-    // Never dropped: the backend's memory and descriptors are gone by the time a thread-local's destructor would run.
-    static IDLE: ManuallyDrop<Idle> = ManuallyDrop::default();
 }
 
 /// A connection in use. Dropping it gives it back, or closes it if its state is in doubt.
@@ -113,30 +108,7 @@ impl Drop for Checkout {
             && !connection.in_doubt
         {
             connection.tidy();
-            IDLE.with(|idle| idle.borrow_mut().entry(connection.key().clone()).or_default().push(connection));
+            idle::put(connection);
         }
     }
-}
-
-/// Takes an idle connection out of the pool, if there is one that is alive and not older than `lifetime`; those that
-/// aren't are closed.
-pub fn checkout(key: &Key, lifetime: Option<Duration>) -> Option<Checkout> {
-    loop {
-        let mut connection = IDLE.with(|idle| idle.borrow_mut().get_mut(key)?.pop())?;
-        let expired = lifetime.is_some_and(|lifetime| connection.expires(lifetime) <= Instant::now());
-        if !expired && connection.is_alive() {
-            return Some(Checkout::new(connection));
-        }
-        crate::report::debug(format!("plproxy: replacing a stale connection to {}", connection.database()));
-    }
-}
-
-/// Closes the idle connections that aren't wanted any more.
-pub fn retain(wanted: impl Fn(&Key) -> bool) {
-    let keys: Vec<_> = IDLE.with(|idle| idle.borrow().keys().filter(|key| !wanted(key)).cloned().collect());
-    let unwanted: Vec<_> = IDLE.with(|idle| {
-        let mut idle = idle.borrow_mut();
-        keys.iter().filter_map(|key| idle.remove(key)).collect()
-    });
-    drop(unwanted);
 }

@@ -1,6 +1,7 @@
 //! What has been received and not been read yet.
 
-use super::{Malformed, Message, Rows};
+use super::{Message, Rows, Unreadable};
+use crate::reserve::reserve;
 
 /// Room for an answer of few rows.
 const SMALL: usize = 8 * 1024;
@@ -15,7 +16,7 @@ pub(super) const HEADER: usize = 5;
 const KEPT: usize = 256 * 1024;
 
 /// The longest message: servers can't make a longer one.
-const LONGEST: usize = 0x4000_0000;
+pub const LONGEST: usize = 0x4000_0000;
 
 /// The type of the message that begins here, and its whole length: the one in it counts itself, but not the type.
 pub(super) fn header(bytes: &[u8]) -> Option<(u8, usize)> {
@@ -24,18 +25,31 @@ pub(super) fn header(bytes: &[u8]) -> Option<(u8, usize)> {
 }
 
 /// A buffer that bytes are put in at one end, and messages taken out of at the other.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Inbox {
     bytes: Vec<u8>,
     /// What has been received and not read is `bytes[start..end]`.
     start: usize,
     end: usize,
+    /// How many bytes a message may have.
+    longest: usize,
+}
+
+impl Default for Inbox {
+    fn default() -> Inbox {
+        Inbox::with(Vec::new())
+    }
 }
 
 impl Inbox {
     /// One that begins with these bytes.
     pub fn with(bytes: Vec<u8>) -> Inbox {
-        Inbox { start: 0, end: bytes.len(), bytes }
+        Inbox { start: 0, end: bytes.len(), bytes, longest: LONGEST }
+    }
+
+    /// From now on a message may have no more than so many bytes.
+    pub fn set_longest(&mut self, bytes: usize) {
+        self.longest = bytes.min(LONGEST);
     }
 
     /// Whether everything that was received has been read.
@@ -45,7 +59,7 @@ impl Inbox {
 
     /// Where to put what is received next; never empty. It grows with what has arrived, not with what a message's length
     /// announces, unless that is little.
-    pub fn space(&mut self) -> &mut [u8] {
+    pub fn space(&mut self) -> Result<&mut [u8], Unreadable> {
         if self.start > 0 {
             self.bytes.copy_within(self.start..self.end, 0);
             (self.start, self.end) = (0, self.end - self.start);
@@ -56,10 +70,11 @@ impl Inbox {
             Some(length) if length > self.end => doubled.min(length),
             _ => doubled,
         };
-        if self.bytes.len() < wanted {
+        if let Some(missing) = wanted.checked_sub(self.bytes.len()) {
+            reserve(&mut self.bytes, missing).map_err(|_| Unreadable::NoMemory(self.announced().unwrap_or(wanted)))?;
             self.bytes.resize(wanted, 0);
         }
-        &mut self.bytes[self.end..]
+        Ok(&mut self.bytes[self.end..])
     }
 
     /// How long the next message says that it is.
@@ -77,18 +92,18 @@ impl Inbox {
     }
 
     /// Whether there is a whole message.
-    pub fn has_message(&self) -> Result<bool, Malformed> {
+    pub fn has_message(&self) -> Result<bool, Unreadable> {
         Ok(self.message_end()?.is_some())
     }
 
     /// Takes the next message; `None` if it hasn't arrived to its end.
-    pub fn take(&mut self) -> Result<Option<Message<'_>>, Malformed> {
+    pub fn take(&mut self) -> Result<Option<Message<'_>>, Unreadable> {
         let Some(end) = self.message_end()? else {
             return Ok(None);
         };
         let message = self.start..end;
         self.start = end;
-        Message::parse(self.bytes[message.start], &self.bytes[message.start + HEADER..message.end]).map(Some)
+        Ok(Some(Message::parse(self.bytes[message.start], &self.bytes[message.start + HEADER..message.end])?))
     }
 
     /// Takes all rows that come next and have arrived to their ends. There may be none.
@@ -99,12 +114,15 @@ impl Inbox {
     }
 
     /// Where the next message ends, if all of it is here.
-    fn message_end(&self) -> Result<Option<usize>, Malformed> {
+    fn message_end(&self) -> Result<Option<usize>, Unreadable> {
         let Some(length) = self.announced() else {
             return Ok(None);
         };
         if !(HEADER..=LONGEST).contains(&length) {
-            return Err(Malformed);
+            return Err(Unreadable::Malformed);
+        }
+        if length > self.longest {
+            return Err(Unreadable::TooLong(length));
         }
         let end = self.start + length;
         Ok((end <= self.end).then_some(end))
@@ -113,15 +131,15 @@ impl Inbox {
     /// Gives memory back that a large answer has taken. To be called between answers.
     pub fn tidy(&mut self) {
         if self.is_empty() && self.bytes.len() > KEPT {
-            *self = Inbox::default();
+            (self.bytes, self.start, self.end) = (Vec::new(), 0, 0);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Inbox, LONGEST, Malformed, SMALL};
-    use crate::wire::Message;
+    use super::{Inbox, LONGEST, SMALL};
+    use crate::wire::{Message, Unreadable};
     use proptest::prelude::*;
 
     fn message(kind: u8, body: &[u8]) -> Vec<u8> {
@@ -130,7 +148,7 @@ mod tests {
 
     fn put(inbox: &mut Inbox, mut bytes: &[u8]) {
         while !bytes.is_empty() {
-            let space = inbox.space();
+            let space = inbox.space().unwrap();
             let count = space.len().min(bytes.len());
             space[..count].copy_from_slice(&bytes[..count]);
             inbox.received(count);
@@ -192,7 +210,7 @@ mod tests {
         let mut inbox = Inbox::default();
         put(&mut inbox, &[b'D', 0x3f, 0xff, 0xff, 0xff]);
         assert_eq!(inbox.has_message(), Ok(false));
-        assert!(inbox.space().len() <= SMALL);
+        assert!(inbox.space().unwrap().len() <= SMALL);
     }
 
     #[test]
@@ -200,8 +218,19 @@ mod tests {
         for length in [0, 3, LONGEST as u32, u32::MAX] {
             let mut inbox = Inbox::default();
             put(&mut inbox, &[&b"D"[..], &length.to_be_bytes()].concat());
-            assert!(matches!(inbox.take(), Err(Malformed)), "{length}");
+            assert!(matches!(inbox.take(), Err(Unreadable::Malformed)), "{length}");
         }
+    }
+
+    #[test]
+    fn a_message_may_be_too_long() {
+        let mut inbox = Inbox::default();
+        inbox.set_longest(7);
+        put(&mut inbox, &[message(b'D', b"\0\0"), message(b'D', b"\0\0\0")].concat());
+        assert!(matches!(inbox.take(), Ok(Some(Message::Row(_)))));
+        assert!(matches!(inbox.take(), Err(Unreadable::TooLong(8))));
+        inbox.set_longest(usize::MAX);
+        assert!(matches!(inbox.take(), Ok(Some(Message::Row(_)))));
     }
 
     proptest! {
@@ -215,7 +244,7 @@ mod tests {
                     match inbox.take() {
                         Ok(Some(message)) => message.walk(),
                         Ok(None) => break,
-                        Err(Malformed) => break 'all,
+                        Err(_) => break 'all,
                     }
                 }
             }

@@ -10,7 +10,7 @@ mod message;
 mod outbox;
 mod rows;
 
-pub use inbox::Inbox;
+pub use inbox::{Inbox, LONGEST};
 pub use message::{Column, Fields, Message, Place, Report};
 pub use outbox::{Arguments, Outbox};
 pub use rows::Rows;
@@ -28,3 +28,20 @@ pub enum Format {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the server sent an invalid message")]
 pub struct Malformed;
+
+/// Why no more can be taken of what a server sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unreadable {
+    /// It isn't the protocol.
+    Malformed,
+    /// The next message has so many bytes, which is more than is allowed.
+    TooLong(usize),
+    /// The next message has so many bytes, for which there is no memory.
+    NoMemory(usize),
+}
+
+impl From<Malformed> for Unreadable {
+    fn from(_: Malformed) -> Unreadable {
+        Unreadable::Malformed
+    }
+}

@@ -46,10 +46,10 @@ impl Outbox {
         });
     }
 
-    /// Bind to the unnamed portal. `results` are the formats of the result's columns; a single one is for all of them.
-    pub fn bind(&mut self, statement: &str, arguments: &Arguments, results: &[Format]) {
+    /// Bind. `results` are the formats of the result's columns; a single one is for all of them.
+    pub fn bind(&mut self, portal: &str, statement: &str, arguments: &Arguments, results: &[Format]) {
         self.message(b'B', |out| {
-            put_text(out, "");
+            put_text(out, portal);
             put_text(out, statement);
             put_formats(out, &arguments.formats);
             put_count(out, arguments.formats.len());
@@ -66,10 +66,10 @@ impl Outbox {
         });
     }
 
-    /// Execute the unnamed portal to its end.
-    pub fn execute(&mut self) {
+    /// Execute a portal to its end.
+    pub fn execute(&mut self, portal: &str) {
         self.message(b'E', |out| {
-            put_text(out, "");
+            put_text(out, portal);
             out.extend_from_slice(&0u32.to_be_bytes());
         });
     }
@@ -85,6 +85,11 @@ impl Outbox {
     /// Sync: the end of a request.
     pub fn sync(&mut self) {
         self.message(b'S', |_| {});
+    }
+
+    /// Terminate: the end of the session.
+    pub fn terminate(&mut self) {
+        self.message(b'X', |_| {});
     }
 
     /// A simple query.
@@ -152,13 +157,13 @@ mod tests {
         let mut arguments = Arguments::default();
         arguments.push(Format::Binary, |out| out.extend_from_slice(b"\0\0\0\x02ab"));
         arguments.push(Format::Text, |out| out.extend_from_slice(b"\xff\xff\xff\xff"));
-        out.bind("s", &arguments, &[Format::Binary]);
-        out.execute();
+        out.bind("p", "s", &arguments, &[Format::Binary]);
+        out.execute("p");
         out.sync();
         let expected = [
             &b"P\0\0\0\x11\0select $1\0\0\0"[..],
-            b"B\0\0\0\x1d\0s\0\0\x02\0\x01\0\0\0\x02\0\0\0\x02ab\xff\xff\xff\xff\0\x01\0\x01",
-            b"E\0\0\0\x09\0\0\0\0\0",
+            b"B\0\0\0\x1ep\0s\0\0\x02\0\x01\0\0\0\x02\0\0\0\x02ab\xff\xff\xff\xff\0\x01\0\x01",
+            b"E\0\0\0\x0ap\0\0\0\0\0",
             b"S\0\0\0\x04",
         ]
         .concat();
@@ -175,6 +180,7 @@ mod tests {
         out.close("s");
         out.describe_statement("s");
         out.query("begin");
-        assert_eq!(out.unsent(), b"C\0\0\0\x07Ss\0D\0\0\0\x07Ss\0Q\0\0\0\x0abegin\0");
+        out.terminate();
+        assert_eq!(out.unsent(), b"C\0\0\0\x07Ss\0D\0\0\0\x07Ss\0Q\0\0\0\x0abegin\0X\0\0\0\x04");
     }
 }

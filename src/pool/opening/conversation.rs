@@ -4,7 +4,7 @@ use super::search::{Failure, Next};
 use super::session::answer_text;
 use crate::pool::connection::{breakdown, remote_error};
 use crate::pool::stream::{End, Stream};
-use crate::wire::Message;
+use crate::wire::{Malformed, Message};
 use std::future::poll_fn;
 use std::task::Poll;
 
@@ -45,7 +45,7 @@ impl Answer {
                 Ok(Some(Message::Row(row))) => {
                     let mut places = Vec::new();
                     if row.locate(&mut places).is_err() {
-                        return Poll::Ready(Err(End::Malformed));
+                        return Poll::Ready(Err(Malformed.into()));
                     }
                     let value = places.first().and_then(|place| row.field(place));
                     self.value = value.map(|value| String::from_utf8_lossy(value).into_owned());

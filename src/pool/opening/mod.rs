@@ -4,10 +4,10 @@
 //! query. libpq's rules apply throughout, and its words, since people know them.
 //!
 //! ```text
-//!  conninfo ──▶ refusals ──▶ search ──▶ address ──▶ session ──▶ standing ──▶ Connection
-//!               what can't   host after  names and   socket,     is it the
-//!               be honoured  host        paths       login       kind of server
-//!                                                                that was asked for?
+//!  conninfo ──▶ search ──▶ address ──▶ server ──▶ session ──▶ standing ──▶ Connection
+//!               host after  names and   socket,    login,     is it the
+//!               host        paths       TLS        guarded    kind of server
+//!                                                             that was asked for?
 //! ```
 //!
 //! All of it is one future. What it waits for, a socket or the clock, it publishes in [`Awaited`], where [`Opening`]
@@ -18,20 +18,23 @@ mod awaited;
 mod conversation;
 mod guard;
 mod questions;
-mod refusals;
 mod search;
+mod server;
 mod session;
 mod standing;
 
+pub use awaited::Awaited;
+pub use questions::CancelKey;
+pub use server::{Encryption, Server};
 pub use session::Opened;
 
 use super::connection::Connection;
+use super::idle::Slot;
 use super::{Checkout, Key};
-use crate::conninfo::{self, Defaults, ProcessEnvironment, Settings};
+use crate::conninfo::{self, Defaults, Environment, Isolated, ProcessEnvironment, Settings};
 use crate::error::Problem;
 use crate::pg::build;
 use crate::reactor::{Socket, Wakeup};
-use awaited::Awaited;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -52,24 +55,22 @@ impl Opening {
     /// connection string's own counts.
     pub fn new(key: Key, timeout: Option<Duration>) -> Result<Opening, Problem> {
         let settings = settings(&key)?;
-        let environment = ProcessEnvironment { os_user: None };
+        let own = ProcessEnvironment { os_user: None };
+        let environment: &dyn Environment = if key.is_callers { &Isolated } else { &own };
         let defaults =
             Defaults { socket_dir: build::socket_dir(), sysconf_dir: build::sysconf_dir(), port: build::port() };
-        let endpoint = conninfo::resolve(&settings, &environment, &defaults)?;
+        let mut endpoint = conninfo::resolve(&settings, environment, &defaults)?;
+        if key.is_callers {
+            endpoint.require_auth = endpoint.require_auth.and_password();
+        }
         for warning in &endpoint.warnings {
             crate::report::warning(warning.as_str());
         }
         let database = endpoint.dbname.clone();
-        refusals::check(&endpoint).map_err(|reason| Problem::Connect {
-            database: database.clone(),
-            reason,
-            sqlstate: None,
-        })?;
-
         let deadline = timeout.or(endpoint.connect_timeout).map(|timeout| Instant::now() + timeout);
         let awaited = Rc::new(Awaited::default());
         let wakeup = Wakeup::new();
-        let future = Box::pin(search::search(key, endpoint, deadline, awaited.clone()));
+        let future = Box::pin(search::search(key, endpoint, deadline, awaited.clone(), Slot::acquire()?));
         Ok(Opening { future, awaited, wakeup, database, deadline })
     }
 
@@ -101,10 +102,27 @@ impl Opening {
     }
 }
 
+/// Options that name what this server has to log in with, or have it write files.
+const NOT_FOR_CALLERS: [&str; 6] = ["service", "passfile", "sslcert", "sslkey", "sslpassword", "sslkeylogfile"];
+
+/// Whether a caller's connection string is one that any caller may have used: logging in takes a password of his own.
+fn check_callers(settings: &Settings) -> Result<(), Problem> {
+    if let Some(option) = NOT_FOR_CALLERS.into_iter().find(|option| settings.is_given(option)) {
+        return Err(Problem::OptionNotAllowed(option));
+    }
+    if !settings.is_given("password") {
+        return Err(Problem::PasswordRequired);
+    }
+    Ok(())
+}
+
 /// What the connection string says, with user and password of the user mapping where it says nothing, and the role as
 /// the last resort.
 fn settings(key: &Key) -> Result<Settings, Problem> {
     let mut settings = Settings::parse(&key.connstr)?;
+    if key.is_callers {
+        check_callers(&settings)?;
+    }
     if let Some(login) = &key.login {
         if let Some(user) = &login.user {
             settings = settings.with_default("user", user)?;

@@ -5,6 +5,7 @@
 //! are looked at on their way to it, up to the one that says that the session has begun.
 
 use crate::conninfo::{AuthMethod, RequireAuth};
+use std::fmt;
 
 /// Reads the server's side of the startup, byte by byte as it comes.
 #[derive(Debug)]
@@ -14,10 +15,36 @@ pub struct Questions {
     asked: Option<AuthMethod>,
     /// The server's process ID, once it has told us.
     process_id: Option<u32>,
-    /// As much of the current message as has to be known: its type, its length, and sometimes the number after it.
+    cancel_key: Option<CancelKey>,
+    /// Whether it has let us in, so that what it asked for was answered to its satisfaction.
+    has_let_in: bool,
+    /// As much of the current message as has to be known: its type, its length, and sometimes the numbers after it.
     head: Vec<u8>,
-    /// How many bytes of the current message are still to come and don't matter.
+    /// How many bytes of the current message are still to come.
     rest: usize,
+    /// What has come of them, if they matter.
+    body: Vec<u8>,
+    /// How many bytes there have been.
+    heard: usize,
+}
+
+/// What a server wants to see before it cancels what it does for us. It is a secret.
+#[derive(Clone, Copy)]
+pub struct CancelKey([u8; 8]);
+
+impl CancelKey {
+    /// CancelRequest (PostgreSQL, "Message Formats"): its length, its number, and the key.
+    pub fn request(&self) -> [u8; 16] {
+        let mut request = [0, 0, 0, 16, 0x04, 0xd2, 0x16, 0x2e, 0, 0, 0, 0, 0, 0, 0, 0];
+        request[8..].copy_from_slice(&self.0);
+        request
+    }
+}
+
+impl fmt::Debug for CancelKey {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("CancelKey")
+    }
 }
 
 /// Whether there is more to look at.
@@ -35,6 +62,12 @@ pub enum Unacceptable {
     /// `require_auth` as written, and what the server did instead.
     #[error("authentication method requirement \"{0}\" failed: {1}")]
     Method(String, &'static str),
+    /// A password is required, and the server didn't want one.
+    #[error("password is required, and the server didn't ask for it")]
+    NoPassword,
+    /// Computing the answer would take too long.
+    #[error("server demands {0} SCRAM iterations, of which no more than {MOST_ITERATIONS} are allowed")]
+    Iterations(u64),
     /// Not what a PostgreSQL server sends.
     #[error("received invalid authentication request")]
     Malformed,
@@ -47,14 +80,44 @@ const READY_FOR_QUERY: u8 = b'Z';
 
 const TYPE_AND_LENGTH: usize = 5;
 const WITH_NUMBER: usize = 9;
+const WITH_KEY: usize = 13;
 
 /// The longest message that libpq would take from a server that it doesn't trust yet: a question, and an error.
 const LONGEST_QUESTION: usize = 2000;
 const LONGEST_OTHER: usize = 30_000;
 
+/// All of it together; a server has a few hundred bytes to say.
+const LONGEST_STARTUP: usize = 1024 * 1024;
+
+/// So many take a good second, in which nothing else happens. PostgreSQL's own number is 4096.
+const MOST_ITERATIONS: u64 = 1_000_000;
+
+/// AuthenticationSASLContinue.
+const SASL_CONTINUE: u32 = 11;
+
 impl Questions {
     pub fn new(required: RequireAuth) -> Questions {
-        Questions { required, asked: None, process_id: None, head: Vec::with_capacity(WITH_NUMBER), rest: 0 }
+        Questions {
+            required,
+            asked: None,
+            process_id: None,
+            cancel_key: None,
+            has_let_in: false,
+            head: Vec::with_capacity(WITH_KEY),
+            rest: 0,
+            body: Vec::new(),
+            heard: 0,
+        }
+    }
+
+    /// What the server has asked for last; `None` if it hasn't asked.
+    pub fn asked(&self) -> Option<AuthMethod> {
+        self.asked
+    }
+
+    /// Whether it has let us in.
+    pub fn has_let_in(&self) -> bool {
+        self.has_let_in
     }
 
     /// The server's process ID as it is told to clients, for cancel requests. A pooler has one of its own.
@@ -62,14 +125,26 @@ impl Questions {
         self.process_id
     }
 
+    /// What it wants to see in a cancel request.
+    pub fn cancel_key(&self) -> Option<CancelKey> {
+        self.cancel_key
+    }
+
     /// Takes notice of the next bytes.
     pub fn hear(&mut self, bytes: &[u8]) -> Result<Startup, Unacceptable> {
+        self.heard += bytes.len();
+        if self.heard > LONGEST_STARTUP {
+            return Err(Unacceptable::Malformed);
+        }
         let mut heard = 0;
         while heard < bytes.len() {
             if self.rest > 0 {
-                let skipped = self.rest.min(bytes.len() - heard);
-                self.rest -= skipped;
-                heard += skipped;
+                let end = heard + self.rest.min(bytes.len() - heard);
+                if self.is_sasl_continue() {
+                    self.body.extend_from_slice(&bytes[heard..end]);
+                }
+                self.rest -= end - heard;
+                heard = end;
             } else {
                 self.head.push(bytes[heard]);
                 heard += 1;
@@ -79,6 +154,9 @@ impl Questions {
                 self.read_head()?;
             }
             if self.rest == 0 {
+                if self.is_sasl_continue() {
+                    check_iterations(&std::mem::take(&mut self.body))?;
+                }
                 let last = self.head[0] == READY_FOR_QUERY;
                 self.head.clear();
                 if last {
@@ -89,9 +167,14 @@ impl Questions {
         Ok(Startup::GoesOn)
     }
 
+    fn is_sasl_continue(&self) -> bool {
+        self.head[0] == AUTHENTICATION && self.number(5) == SASL_CONTINUE
+    }
+
     fn has_whole_head(&self) -> bool {
         let length = match self.head[0] {
-            AUTHENTICATION | BACKEND_KEY_DATA => WITH_NUMBER,
+            AUTHENTICATION => WITH_NUMBER,
+            BACKEND_KEY_DATA => WITH_KEY,
             _ => TYPE_AND_LENGTH,
         };
         self.head.len() == length
@@ -108,6 +191,7 @@ impl Questions {
             AUTHENTICATION => self.question(self.number(5)),
             BACKEND_KEY_DATA => {
                 self.process_id = Some(self.number(5));
+                self.cancel_key = self.head[5..].try_into().ok().map(CancelKey);
                 Ok(())
             }
             _ => Ok(()),
@@ -141,9 +225,14 @@ impl Questions {
     }
 
     /// AuthenticationOk. Whether what was asked has been answered properly is for tokio-postgres to see to.
-    fn let_in(&self) -> Result<(), Unacceptable> {
+    fn let_in(&mut self) -> Result<(), Unacceptable> {
         let unasked = self.asked.is_none() && !self.required.allows(AuthMethod::None);
-        self.refuse_unless(!unasked, "server did not complete authentication")
+        if unasked && matches!(self.required, RequireAuth::Password(_)) {
+            return Err(Unacceptable::NoPassword);
+        }
+        self.refuse_unless(!unasked, "server did not complete authentication")?;
+        self.has_let_in = true;
+        Ok(())
     }
 
     fn refuse_unless(&self, acceptable: bool, description: &'static str) -> Result<(), Unacceptable> {
@@ -151,6 +240,17 @@ impl Questions {
             true => Ok(()),
             false => Err(Unacceptable::Method(self.required.to_string(), description)),
         }
+    }
+}
+
+/// Looks at the server's part of a SCRAM exchange (RFC 5802): attributes, separated by commas, of which `i` is the number
+/// of iterations. What is wrong with it otherwise is for others to find.
+fn check_iterations(message: &[u8]) -> Result<(), Unacceptable> {
+    let digits = message.split(|&byte| byte == b',').find_map(|attribute| attribute.strip_prefix(b"i="));
+    let number = digits.and_then(|digits| str::from_utf8(digits).ok()?.parse().ok());
+    match number {
+        Some(number) if number > MOST_ITERATIONS => Err(Unacceptable::Iterations(number)),
+        _ => Ok(()),
     }
 }
 
@@ -220,14 +320,18 @@ mod tests {
     }
 
     #[test]
-    fn the_process_id_is_noted() {
+    fn the_key_to_cancel_is_noted() {
         for size in 1..14 {
             let mut questions = Questions::new(RequireAuth::Any);
             assert_eq!(questions.process_id(), None);
+            assert!(questions.cancel_key().is_none());
             for piece in message(b'K', b"\0\x01\0\x02key!").chunks(size) {
                 assert_eq!(questions.hear(piece), Ok(Startup::GoesOn));
             }
             assert_eq!(questions.process_id(), Some(65538));
+            let key = questions.cancel_key().expect("a key");
+            assert_eq!(key.request(), *b"\0\0\0\x10\x04\xd2\x16\x2e\0\x01\0\x02key!");
+            assert!(!format!("{questions:?}").contains("CancelKey("));
         }
     }
 
@@ -253,6 +357,37 @@ mod tests {
         let changed_its_mind = [&scram()[..1], &[question(3, b"")]].concat();
         assert_eq!(text(hear(not_clear.clone(), &changed_its_mind)), clear);
         assert_eq!(text(hear(not_clear, &[message(b'N', b"SHi\0\0"), question(3, b"")])), clear);
+    }
+
+    #[test]
+    fn a_password_is_asked_for() {
+        let required = RequireAuth::Any.and_password();
+        assert_eq!(hear(required.clone(), &[question(0, b"")]), Err(Unacceptable::NoPassword));
+        assert_eq!(hear(required.clone(), &[question(5, b"salt"), question(0, b"")]), Ok(Startup::GoesOn));
+        assert!(matches!(hear(required, &[question(7, b"")]), Err(Unacceptable::Method(..))));
+        let scram_only = only(AuthMethod::ScramSha256).and_password();
+        assert!(matches!(hear(scram_only, &[question(5, b"salt")]), Err(Unacceptable::Method(..))));
+    }
+
+    #[test]
+    fn the_number_of_iterations_is_limited() {
+        let asked = |iterations: &str| {
+            let message = question(11, format!("r=nonce,s=salt,i={iterations}").as_bytes());
+            hear(RequireAuth::Any, &[question(10, b"SCRAM-SHA-256\0\0"), message])
+        };
+        for few in ["4096", "1000000", "none", ""] {
+            assert_eq!(asked(few), Ok(Startup::GoesOn));
+        }
+        assert_eq!(asked("1000001"), Err(Unacceptable::Iterations(1_000_001)));
+        assert_eq!(asked("2147483647,m=more"), Err(Unacceptable::Iterations(2_147_483_647)));
+    }
+
+    #[test]
+    fn it_comes_to_an_end() {
+        let mut questions = Questions::new(RequireAuth::Any);
+        let parameter = message(b'S', &[b'x'; 10_000]);
+        let outcome = (0..200).map(|_| questions.hear(&parameter)).find(Result::is_err);
+        assert_eq!(outcome, Some(Err(Unacceptable::Malformed)));
     }
 
     #[test]

@@ -205,5 +205,18 @@ create or replace function plproxy.get_cluster_version(cluster text) returns int
 create function nested() returns text language plproxy as $$ cluster 'nested'; select current_database(); $$;
 select nested();
 
+-- whose configuration it is that is wrong
+\set VERBOSITY default
+\set SHOW_CONTEXT errors
+create or replace function plproxy.get_cluster_version(cluster text) returns int language plpgsql as
+    $$ begin raise 'no version today' using hint = 'Try tomorrow.'; end $$;
+select nested();
+create or replace function plproxy.get_cluster_version(cluster text) returns int language sql as 'select null::int';
+select nested();
+create or replace function plproxy.get_cluster_version(cluster text) returns int language sql as 'select 1';
+update state set connstr = 'port=x';
+create function misdirected() returns text language plproxy as $$ cluster 'misdirected'; select current_database(); $$;
+select misdirected();
+
 \c :home
 drop database plproxy_config with (force);

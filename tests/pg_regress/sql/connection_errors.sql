@@ -90,6 +90,19 @@ create function wrong(i integer) returns text language plproxy as $$ cluster 'wr
 select wrong(0);
 select * from outcome('select wrong(1)');
 
+-- RUN ON ANY finds a partition that can be connected; a cluster without one has an error.
+select add_cluster('somewhere', connstr('plproxy_nonesuch'), connstr('plproxy_nonesuch2'), 'host=/nonesuch dbname=plproxy_nonesuch3',
+                   connstr('plproxy_shard0'));
+select add_cluster('nowhere', connstr('plproxy_nonesuch'), connstr('plproxy_nonesuch'));
+create function somewhere() returns text language plproxy as $$ cluster 'somewhere'; run on any; select current_database(); $$;
+create function somewhere_by_default() returns text language plproxy as $$ cluster 'somewhere'; select current_database(); $$;
+create function nowhere() returns text language plproxy as $$ cluster 'nowhere'; run on any; select current_database(); $$;
+select distinct somewhere(), somewhere_by_default() from generate_series(1, 50);
+select * from outcome('select nowhere()');
+-- what is wrong with the query is wrong everywhere
+create function any_wrong() returns text language plproxy as $$ cluster 'somewhere'; run on any; select nonesuch; $$;
+select * from outcome('select any_wrong()');
+
 -- A server that doesn't let us in: its own words.
 create role plproxy_nologin nologin;
 select * from outcome(format('select plain(%L)', connstr('plproxy_shard0') || ' user=plproxy_nologin'));
