@@ -45,11 +45,12 @@ pub fn expect_session_ended<T: Debug>(result: Result<T, Error>, function: &str, 
 
 /// The result is the error of a connection that was lost after the request was sent.
 pub fn expect_lost<T: Debug>(result: Result<T, Error>, function: &str, database: &str) -> Box<DbError> {
-    expect_shard_error(result, AFTER_SENDING, function, database, &["server closed the connection unexpectedly"])
+    let texts = ["server closed the connection unexpectedly", "whether it has run is unknown"];
+    expect_shard_error(result, AFTER_SENDING, function, database, &texts)
 }
 
 /// SQLSTATE of a connection that was lost after the request was sent.
-pub const AFTER_SENDING: &str = "08006";
+pub const AFTER_SENDING: &str = "08007";
 
 /// The result is PostgreSQL's own error about a call that somebody has cancelled.
 pub fn expect_cancelled<T: Debug>(result: Result<T, Error>) -> Box<DbError> {

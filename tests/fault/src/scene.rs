@@ -72,6 +72,7 @@ impl Scene {
         let mut rig = server.connect(COORDINATOR);
         let log_start = server.log_length();
         let started = postmaster_start(&mut rig);
+        end_leftovers(&mut rig);
         rig.batch_execute("truncate plproxy.clusters, plproxy.partitions, plproxy.options")
             .expect("the tables are there");
         let notices = Arc::default();
@@ -468,6 +469,12 @@ fn backend_pid(session: &mut Client) -> i32 {
 
 fn postmaster_start(rig: &mut Client) -> String {
     rig.query_one("select pg_postmaster_start_time()::text", &[]).expect("the server answers").get(0)
+}
+
+/// Ends what a case that failed has left on the shards, so that only this case's own leftovers count.
+fn end_leftovers(rig: &mut Client) {
+    let sql = "select pg_terminate_backend(pid, 10000) from pg_stat_activity where datname like 'fault\\_shard%'";
+    rig.execute(sql, &[]).expect("the rig is a superuser");
 }
 
 /// A word that hasn't been used before.

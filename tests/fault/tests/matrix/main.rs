@@ -2,4 +2,5 @@
 #![allow(missing_docs)]
 
 mod cancel;
+mod connecting;
 mod network;
