@@ -24,7 +24,6 @@ cases! {
     case_11_cancel_port_is_silent: direct, session, transaction;
     case_12_cancelled_when_just_finished: direct, session, transaction;
     case_13_backend_ended: direct, session, transaction;
-    #[ignore = "waits for shards to be told when the client is gone"]
     case_13_client_gone_and_looked_for: direct, session, transaction;
     case_13_client_gone: direct, session, transaction;
     case_26_one_shard_fails_while_others_stream: direct, session, transaction;
