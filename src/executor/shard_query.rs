@@ -4,6 +4,7 @@
 //! prepared, Parse is left out from the second time on. If a prepared statement turns out not to be what it was, the query is
 //! sent again without one.
 
+use super::under_way::UnderWay;
 use crate::cluster::PreparedStatements;
 use crate::error::{Problem, RemoteError};
 use crate::function::{Reading, Shape};
@@ -55,6 +56,7 @@ pub struct ShardQuery<'e> {
     /// Not known before the user's query has been described.
     reading: Option<Rc<Reading>>,
     tried_again: bool,
+    _under_way: UnderWay,
 }
 
 /// What is expected of the server next.
@@ -85,6 +87,7 @@ impl<'e> ShardQuery<'e> {
         arguments: Rc<Arguments>,
     ) -> Result<ShardQuery<'e>, Problem> {
         let mut query = ShardQuery {
+            _under_way: UnderWay::on(&connection),
             connection,
             request,
             arguments,
@@ -309,7 +312,8 @@ impl<'e> ShardQuery<'e> {
     /// The connection has come to an end. If the server may have the query, nobody knows what has become of it.
     fn lost(&mut self, mut problem: Problem) -> Problem {
         let is_under_way = matches!(self.stage, Stage::Identifying | Stage::Preparing | Stage::Running | Stage::Ending);
-        if let Problem::Broken { is_outcome_unknown, .. } = &mut problem {
+        if let Problem::Broken { is_outcome_unknown, .. } | Problem::OutOfSync { is_outcome_unknown, .. } = &mut problem
+        {
             *is_outcome_unknown = is_under_way && !self.request.is_rehearsal && self.connection.has_sent_all();
         }
         self.stage = Stage::Finished;
@@ -318,8 +322,8 @@ impl<'e> ShardQuery<'e> {
 
     /// What the server says makes no sense.
     fn confused(&mut self) -> Problem {
-        self.stage = Stage::Finished;
-        self.connection.confused()
+        let problem = self.connection.confused();
+        self.lost(problem)
     }
 }
 
