@@ -1,4 +1,6 @@
 //! The fault matrix. Each case has the number of its row.
 #![allow(missing_docs)]
 
+mod cancel;
+mod connecting;
 mod network;
