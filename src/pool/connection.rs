@@ -96,6 +96,11 @@ impl Connection {
         self.stream.has_sent_all()
     }
 
+    /// The number of the message of which a part has been received; `None` if none has begun.
+    pub fn unfinished_message(&self) -> Option<u64> {
+        self.stream.unfinished_message()
+    }
+
     /// For the reactor.
     pub fn socket(&self) -> &Socket {
         self.stream.socket()

@@ -14,6 +14,8 @@ pub struct Stream {
     pub outbox: Outbox,
     /// Whether a write has failed: what was in the outbox then is lost.
     has_lost: bool,
+    /// How many messages have been taken.
+    taken: u64,
 }
 
 /// Why there will be no more messages.
@@ -40,7 +42,7 @@ impl From<Malformed> for End {
 impl Stream {
     /// For a transport, of which these bytes have already been received.
     pub fn new(transport: Transport, received: Vec<u8>) -> Stream {
-        Stream { transport, inbox: Inbox::with(received), outbox: Outbox::default(), has_lost: false }
+        Stream { transport, inbox: Inbox::with(received), outbox: Outbox::default(), has_lost: false, taken: 0 }
     }
 
     /// For the reactor.
@@ -90,7 +92,13 @@ impl Stream {
 
     /// Takes the next message; `None` if there is no whole one.
     pub fn take(&mut self) -> Result<Option<Message<'_>>, End> {
+        self.taken += 1;
         Ok(self.inbox.take()?)
+    }
+
+    /// The number of the message of which a part has been received; `None` if none has begun.
+    pub fn unfinished_message(&self) -> Option<u64> {
+        (!self.inbox.is_empty()).then_some(self.taken)
     }
 
     /// Takes the rows that come next and have been received.

@@ -132,8 +132,8 @@ fn case_04_cancelled_while_trickled(scene: &mut Scene) {
         cancelled = meanwhile.cancel();
     });
     expect_cancelled(result);
-    // The rest of the answer is awaited for a second, so that the connection can be kept.
-    expect_within(cancelled, SECOND);
+    // Nobody waits for the rest of a message that takes so long.
+    expect_within(cancelled, SECOND / 10);
 }
 
 fn case_05_restart_between_two_calls(scene: &mut Scene) {
