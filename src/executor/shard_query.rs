@@ -225,7 +225,10 @@ impl<'e> ShardQuery<'e> {
                 }
                 (Message::Error(report), stage) => {
                     let goes_on = pool::goes_on(&report);
-                    let error = pool::remote_error(&report).of_database(self.connection.database());
+                    let mut error = pool::remote_error(&report).of_database(self.connection.database());
+                    if error.sqlstate == *b"00000" {
+                        error.sqlstate = *b"XX000"; // no error can say that all is well
+                    }
                     if goes_on && self.may_try_again(stage, &error.sqlstate) {
                         self.stage = Stage::TryingAgain;
                     } else {
