@@ -19,9 +19,12 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// waiting for it helps nobody.
 const MESSAGE: Duration = Duration::from_millis(100);
 
-/// When to ask again. A request that overtakes the query, which another connection carries, finds the session idle, and
-/// is forgotten.
+/// When to ask again, at first; each pause is twice the one before. A request that overtakes the query, which another
+/// connection carries, finds the session idle, and is forgotten.
 const REPEAT: Duration = Duration::from_millis(50);
+
+/// When to ask no more: a request that is given up half way is more than some poolers can bear (PgBouncer 1.18 exits).
+const LAST: Duration = Duration::from_millis(500);
 
 /// Cancels what is still running and lets go of the connections.
 pub fn abandon(mut dispatch: Dispatch<'_, '_>) {
@@ -132,6 +135,9 @@ impl Query for Running {
 struct Ending<Q> {
     query: Q,
     request: Request,
+    /// How long to wait before the next request, and when it is too late for one.
+    pause: Duration,
+    last: Instant,
     /// Whether the answer has ended.
     ended: bool,
     /// The message that is just arriving, and until when it must be here.
@@ -146,7 +152,7 @@ enum Request {
     /// It is on its way.
     UnderWay(Cancelling),
     /// The server has taken it, or can't be reached for it. If that doesn't end the query, there is another one then.
-    Made { again: Instant },
+    Made { again: Option<Instant> },
 }
 
 impl<Q: Query> Ending<Q> {
@@ -156,7 +162,8 @@ impl<Q: Query> Ending<Q> {
     }
 
     fn with(query: Q, request: Request) -> Ending<Q> {
-        Ending { query, request, ended: false, unfinished: None, changed: false }
+        let last = Instant::now() + LAST;
+        Ending { query, request, pause: REPEAT, last, ended: false, unfinished: None, changed: false }
     }
 
     fn is_over(&self) -> bool {
@@ -195,9 +202,11 @@ impl<Q: Query> Ending<Q> {
                     if cancelling.poll().is_pending() {
                         return changed | cancelling.socket_changed();
                     }
-                    self.request = Request::Made { again: Instant::now() + REPEAT };
+                    let again = Some(Instant::now() + self.pause).filter(|again| *again <= self.last);
+                    self.pause *= 2;
+                    self.request = Request::Made { again };
                 }
-                Request::Made { again } if !self.ended && *again <= Instant::now() => {
+                Request::Made { again: Some(again) } if !self.ended && *again <= Instant::now() => {
                     self.request = Request::UnderWay(self.query.cancel());
                 }
                 Request::Made { .. } | Request::Needless => return changed,
@@ -218,7 +227,7 @@ impl<Q: Query> Ending<Q> {
     fn deadline(&self) -> Option<Instant> {
         let request = match &self.request {
             Request::UnderWay(cancelling) => cancelling.deadline(),
-            Request::Made { again } if !self.ended => Some(*again),
+            Request::Made { again } if !self.ended => *again,
             _ => None,
         };
         let answer = self.unfinished.map(|(_, until)| until);
