@@ -16,9 +16,7 @@ cases! {
     // Before anybody is connected, a pooler isn't concerned.
     case_08_cancelled_while_connecting: direct;
     case_08_timed_out_while_connecting: direct;
-    case_09_cancelled_while_sending: direct;
-    #[ignore = "waits for cancel requests that aren't given up half way: they crash PgBouncer 1.18"]
-    case_09_cancelled_while_sending: session, transaction;
+    case_09_cancelled_while_sending: direct, session, transaction;
     case_10_cancelled_with_all_busy: direct, session, transaction;
     case_10_cancelled_while_rows_come: direct, session, transaction;
     case_11_cancel_port_refuses: direct, session, transaction;
