@@ -27,7 +27,10 @@ older_rust = $(shell rustc --version | awk '{split($$2, v, "."); if (v[1] == 1 &
 cargo = PGRX_PG_CONFIG_PATH='$(pg_config)' CARGO_TARGET_DIR=$(target) cargo
 flags = --release --locked --no-default-features --features pg$(major) $(older_rust)
 
-.PHONY: all install uninstall installcheck lint pure setup test demo demo-stop bench clean help
+# The fault rig is a package of its own, without the library's features.
+fault = -p plproxy-fault --locked $(older_rust)
+
+.PHONY: all install uninstall installcheck lint pure fault fault-check setup test demo demo-stop bench clean help
 
 all:
 	$(cargo) build $(flags)
@@ -49,12 +52,23 @@ installcheck:
 	  $(or $(TESTS),--schedule=tests/pg_regress/schedule) || { cat $(target)/regress/regression.diffs 2>/dev/null; exit 1; }
 
 lint:
-	cargo fmt --check
+	cargo fmt --all --check
 	$(cargo) clippy $(flags) --all-targets -- -D warnings
+	$(cargo) clippy $(fault) --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(cargo) doc $(flags) --no-deps --document-private-items
+	RUSTDOCFLAGS='-D warnings' $(cargo) doc $(fault) --no-deps --document-private-items
 
 pure:
 	$(cargo) test $(flags) --test pure
+
+# TESTS="case_05 transaction" runs those whose names have one of these words in them.
+fault: all
+	$(cargo) test $(fault) --no-run
+	PG_CONFIG='$(pg_config)' tools/with-server fault $(MAKE) --no-print-directory fault-check
+
+# On the private server that PGHOST and PGPORT name. The cases share its databases.
+fault-check:
+	$(cargo) test $(fault) -- --test-threads=1 $(TESTS)
 
 setup:
 	@PG_CONFIG='$(PG_CONFIG)' tools/setup
@@ -74,6 +88,7 @@ bench: setup all
 clean: demo-stop
 	@tools/with-server --stop test
 	@tools/with-server --stop pooler
+	@tools/with-server --stop fault
 	@tools/with-server --stop upgrade
 	@tools/with-server --stop bench-ours
 	@tools/with-server --stop bench-c
@@ -84,7 +99,8 @@ help:
 	@echo 'make install       install it there (DESTDIR is honoured); make uninstall removes it'
 	@echo 'make installcheck  run the regression tests on a running server (PGHOST, PGPORT)'
 	@echo 'make demo          watch calls being routed to four shards; KEEP=1 leaves the demo running, make demo-stop ends it'
-	@echo 'make test          lint, pure tests, build, regression, pooler and upgrade tests on private servers'
+	@echo 'make fault         broken networks, shards and poolers; TESTS="word word" selects cases by their names'
+	@echo 'make test          lint, pure tests, build, regression, pooler, fault and upgrade tests on private servers'
 	@echo 'make bench         compare our speed and memory with the C version; QUICK=1 takes three minutes, ROWS=pattern selects'
 	@echo 'make lint          formatting, clippy, documentation'
 	@echo 'make pure          the tests that need no server'

@@ -1,0 +1,4 @@
+//! The fault matrix. Each case has the number of its row.
+#![allow(missing_docs)]
+
+mod network;
