@@ -30,7 +30,7 @@ flags = --release --locked --no-default-features --features pg$(major) $(older_r
 # The fault rig is a package of its own, without the library's features.
 fault = -p plproxy-fault --locked $(older_rust)
 
-.PHONY: all install uninstall installcheck lint pure fault fault-check setup test demo demo-stop bench clean help
+.PHONY: all install uninstall installcheck lint pure fault fault-check fuzz setup test demo demo-stop bench clean help
 
 all:
 	$(cargo) build $(flags)
@@ -57,6 +57,7 @@ lint:
 	$(cargo) clippy $(fault) --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(cargo) doc $(flags) --no-deps --document-private-items
 	RUSTDOCFLAGS='-D warnings' $(cargo) doc $(fault) --no-deps --document-private-items
+	cd fuzz && cargo fmt --check && CARGO_TARGET_DIR=../target/fuzz cargo clippy --release --locked --no-default-features -- -D warnings
 
 pure:
 	$(cargo) test $(flags) --test pure
@@ -69,6 +70,9 @@ fault: all
 # On the private server that PGHOST and PGPORT name. The cases share its databases.
 fault-check:
 	$(cargo) test $(fault) -- --test-threads=1 $(TESTS)
+# SECONDS of each target, or of TARGET alone.
+fuzz:
+	@TARGET='$(TARGET)' SECONDS_EACH='$(SECONDS)' fuzz/run
 
 setup:
 	@PG_CONFIG='$(PG_CONFIG)' tools/setup
@@ -88,8 +92,10 @@ bench: setup all
 clean: demo-stop
 	@tools/with-server --stop test
 	@tools/with-server --stop pooler
+	@tools/with-server --stop tls
 	@tools/with-server --stop fault
 	@tools/with-server --stop upgrade
+	@tools/with-server --stop memory
 	@tools/with-server --stop bench-ours
 	@tools/with-server --stop bench-c
 	rm -rf target
@@ -100,10 +106,11 @@ help:
 	@echo 'make installcheck  run the regression tests on a running server (PGHOST, PGPORT)'
 	@echo 'make demo          watch calls being routed to four shards; KEEP=1 leaves the demo running, make demo-stop ends it'
 	@echo 'make fault         broken networks, shards and poolers; TESTS="word word" selects cases by their names'
-	@echo 'make test          lint, pure tests, build, regression, pooler, fault and upgrade tests on private servers'
+	@echo 'make test          lint, pure tests, build; regression, pooler, TLS, fault, upgrade and memory tests on private servers'
 	@echo 'make bench         compare our speed and memory with the C version; QUICK=1 takes three minutes, ROWS=pattern selects'
 	@echo 'make lint          formatting, clippy, documentation'
 	@echo 'make pure          the tests that need no server'
+	@echo 'make fuzz          the same with inputs that look for trouble, SECONDS=60 for each kind; TARGET=name selects one'
 	@echo 'make setup         install the packages that building and testing need (demo and test do it themselves)'
 	@echo 'make clean         remove everything that was built'
 	@echo

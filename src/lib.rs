@@ -51,6 +51,7 @@
 //! ```
 //!
 //! A warm call to one shard costs four system calls: a look whether the connection is still alive, send, wait, receive.
+//! With TLS, too.
 //! The essays in [`executor`] and [`reactor`] tell the middle part in detail.
 //!
 //! # Modules
@@ -63,7 +64,7 @@
 //! | [`executor`] | one call: route, connections, dispatch, rows |
 //! | [`function`] | compiled functions and their cache |
 //! | [`cluster`] | from a name to partitions and options |
-//! | [`pool`] | connections: opening, keeping, cancelling |
+//! | [`pool`] | connections: opening, TLS, keeping, cancelling |
 //! | [`reactor`] | sockets and the wait loop; knows no SQL |
 //! | [`codec`] | Datums to and from the wire |
 //! | [`report`] | errors and shards' notices to PostgreSQL's reports |
@@ -94,7 +95,7 @@
 
 mod cluster;
 mod codec;
-#[allow(dead_code, reason = "TLS and other parts of the interface are there for the connector to grow into")]
+#[allow(dead_code, reason = "parts of the interface are there for the connector to grow into")]
 mod conninfo;
 mod error;
 mod executor;

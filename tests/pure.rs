@@ -37,3 +37,8 @@ mod opening {
 mod pool {
     pub mod statements;
 }
+
+#[path = "../src/pool/tls"]
+mod tls {
+    pub mod certificate_name;
+}

@@ -165,4 +165,13 @@ impl TlsVersion {
             _ => Err(ConninfoError::InvalidTlsVersion { option, value: value.to_owned() }),
         }
     }
+
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::V1_0 => "TLSv1",
+            Self::V1_1 => "TLSv1.1",
+            Self::V1_2 => "TLSv1.2",
+            Self::V1_3 => "TLSv1.3",
+        }
+    }
 }

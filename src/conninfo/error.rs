@@ -10,6 +10,8 @@ pub enum ConninfoError {
     // key=value syntax
     #[error("missing \"=\" after \"{0}\" in connection info string")]
     MissingEquals(String),
+    #[error("missing value after \"{0}=\" in connection info string")]
+    MissingValue(String),
     #[error("unterminated quoted string in connection info string")]
     UnterminatedQuote,
     #[error("invalid connection option \"{0}\"")]

@@ -30,6 +30,9 @@ pub(super) fn parse(text: &str) -> Result<Settings, ConninfoError> {
             return Err(ConninfoError::MissingEquals(shown()));
         };
         let value_text = skip_blanks(after_equals);
+        if !options::is_secret(name) && is_secret_setting(value_text) {
+            return Err(ConninfoError::MissingValue(shown()));
+        }
         let (value, after_value) = take_value(value_text)?;
         settings.set(name, value).map_err(|_| ConninfoError::UnknownOption(shown()))?;
         let clearly_ends = value_text.starts_with('\'') && after_value.starts_with(is_space);
@@ -37,6 +40,11 @@ pub(super) fn parse(text: &str) -> Result<Settings, ConninfoError> {
         rest = skip_blanks(after_value);
     }
     Ok(settings)
+}
+
+/// To libpq `host= password=a` gives a host and no password. Nobody meant that, and hosts are shown.
+fn is_secret_setting(value_text: &str) -> bool {
+    value_text.split_once('=').is_some_and(|(keyword, _)| options::is_secret(keyword.trim_end_matches(is_space)))
 }
 
 fn skip_blanks(text: &str) -> &str {
@@ -80,7 +88,9 @@ struct Quoted<'a>(&'a str);
 
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let needs_quotes = self.0.is_empty() || self.0.contains(|c| is_space(c) || matches!(c, '\'' | '\\'));
+        let needs_quotes = self.0.is_empty()
+            || self.0.contains(|c| is_space(c) || matches!(c, '\'' | '\\'))
+            || is_secret_setting(self.0);
         if !needs_quotes {
             return f.write_str(self.0);
         }

@@ -57,8 +57,8 @@ fn refuse_swallowed_query(part: &str) -> Result<(), ConninfoError> {
     let holds_secret = part
         .split(['?', '&'])
         .skip(1)
-        .filter_map(|parameter| parameter.split_once('='))
-        .any(|(keyword, _)| options::is_secret(keyword));
+        .filter_map(|parameter| decode(parameter.split_once('=')?.0, HIDDEN).ok())
+        .any(|keyword| options::is_secret(&keyword));
     match holds_secret {
         true => Err(ConninfoError::AmbiguousCredentials),
         false => Ok(()),

@@ -104,7 +104,7 @@ impl Ending<'_, '_> {
             match &mut self.request {
                 Request::UnderWay(cancelling) => {
                     if cancelling.poll().is_pending() {
-                        return changed;
+                        return changed | cancelling.socket_changed();
                     }
                     self.request = Request::Made { again: Instant::now() + REPEAT };
                 }
@@ -127,8 +127,9 @@ impl Ending<'_, '_> {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        match self.request {
-            Request::Made { again } if !self.ended => Some(again),
+        match &self.request {
+            Request::UnderWay(cancelling) => cancelling.deadline(),
+            Request::Made { again } if !self.ended => Some(*again),
             _ => None,
         }
     }

@@ -1,17 +1,17 @@
 //! One connection: everything that belongs to it, in one value.
 
 use super::Key;
-use super::cancel::{CancelKey, Cancelling};
+use super::cancel::{Canceller, Cancelling};
 use super::idle::Slot;
 use super::opening::Opened;
 use super::statements::Statements;
 use super::stream::{End, Stream};
+use super::tls::TlsError;
 use crate::error::{Problem, RemoteError};
 use crate::pg::elog::SqlState;
 use crate::pg::encoding;
 use crate::reactor::{Liveness, Socket, Watch};
 use crate::wire::{Malformed, Message, Outbox, Report, Rows, Unreadable};
-use socket2::SockAddr;
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -24,9 +24,7 @@ pub struct Connection {
     key: Key,
     database: String,
     stream: Stream,
-    /// Where the server that we talk to listens, for cancel requests, and what it wants to see then.
-    address: SockAddr,
-    key_to_cancel: CancelKey,
+    canceller: Canceller,
     opened: Instant,
     /// When it was last given back.
     pub(super) idle_since: Instant,
@@ -52,15 +50,14 @@ pub struct Connection {
 
 impl Connection {
     /// For a session that has been opened.
-    pub(super) fn new(key: Key, database: String, address: SockAddr, opened: Opened, slot: Slot) -> Connection {
+    pub(super) fn new(key: Key, database: String, opened: Opened, slot: Slot) -> Connection {
         let now = Instant::now();
-        let Opened { stream, key_to_cancel, process_id } = opened;
+        let Opened { stream, canceller, process_id } = opened;
         Connection {
             key,
             database,
             stream,
-            address,
-            key_to_cancel,
+            canceller,
             opened: now,
             idle_since: now,
             share_of_lifetime: 0.9 + 0.1 * fastrand::f64(),
@@ -154,9 +151,16 @@ impl Connection {
         self.stream.tidy();
     }
 
+    /// Ends the session in good order, if it is in order. To be called when the connection won't be dropped.
+    pub(super) fn end(&mut self) {
+        if !self.in_doubt {
+            self.stream.end();
+        }
+    }
+
     /// Asks the server to cancel what it is doing for this connection.
     pub fn cancel(&self) -> Cancelling {
-        Cancelling::new(self.address.clone(), self.key_to_cancel.clone())
+        Cancelling::new(self.canceller.clone())
     }
 
     /// An end of the conversation of which the server said nothing.
@@ -167,6 +171,13 @@ impl Connection {
     /// The server has said something that has no place in the conversation.
     pub fn confused(&self) -> Problem {
         self.lost(Malformed.into())
+    }
+}
+
+impl Drop for Connection {
+    // Safe during abort: one write, which doesn't wait.
+    fn drop(&mut self) {
+        self.end();
     }
 }
 
@@ -187,9 +198,12 @@ pub(super) fn breakdown(end: &End) -> String {
     }
 }
 
-/// A broken socket, in libpq's words.
+/// A broken socket or TLS session, in libpq's words.
 pub(super) fn io_breakdown(error: &io::Error) -> String {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    if let Some(TlsError(reason)) = error.get_ref().and_then(|inner| inner.downcast_ref()) {
+        return reason.clone();
+    }
     match error.kind() {
         BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof => {
             "server closed the connection unexpectedly".to_owned()

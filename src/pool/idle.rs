@@ -5,6 +5,7 @@
 use super::connection::Connection;
 use super::{Checkout, Key};
 use crate::error::Problem;
+use crate::pg::exit::on_exit;
 use crate::pg::idle_timer;
 use crate::settings;
 use std::cell::{Cell, RefCell};
@@ -17,7 +18,8 @@ use std::time::{Duration, Instant};
 type Idle = RefCell<HashMap<Key, Vec<Box<Connection>>>>;
 
 thread_local! {
-    // Never dropped: the backend's memory and descriptors are gone by the time a thread-local's destructor would run.
+    // Never dropped: the backend's memory and descriptors are gone by the time a thread-local's destructor would run. See
+    // `farewell`.
     static IDLE: ManuallyDrop<Idle> = ManuallyDrop::default();
     /// How many connections there are: idle, in use, and being opened.
     static OPEN: Cell<usize> = const { Cell::new(0) };
@@ -52,8 +54,18 @@ impl Drop for Slot {
 
 /// Puts a connection in that isn't used any more.
 pub(super) fn put(mut connection: Box<Connection>) {
+    on_exit(farewell);
     connection.idle_since = Instant::now();
     IDLE.with(|idle| idle.borrow_mut().entry(connection.key().clone()).or_default().push(connection));
+}
+
+/// Says goodbye on all idle connections, before the backend exits. It frees nothing, and has nothing to fail.
+fn farewell() {
+    IDLE.with(|idle| {
+        if let Ok(mut idle) = idle.try_borrow_mut() {
+            idle.values_mut().flatten().for_each(|connection| connection.end());
+        }
+    });
 }
 
 /// Takes a connection out, if there is one that is alive and neither older than `lifetime` nor idle for too long; those

@@ -1,11 +1,12 @@
 //! Connections of this backend to shards, kept for the session.
 //!
 //! What it owns: opening a connection ([`Opening`]), its whole state ([`Connection`]), who may use it next
-//! ([`checkout`], [`Checkout`]), how many there may be ([`idle`]), what is prepared on it ([`statements`]), and asking a server to cancel
-//! ([`cancel::Cancelling`]). What it must not know: functions, partitions, what queries and rows mean.
+//! ([`checkout`], [`Checkout`]), how many there may be ([`idle`]), what is prepared on it ([`statements`]), TLS ([`tls`],
+//! [`transport`]), and asking a server to cancel ([`cancel::Cancelling`]). What it must not know: functions, partitions, what
+//! queries and rows mean.
 //!
-//! tokio-postgres does the login, and knows how to ask for a cancel. From the login on the session is ours ([`stream`]):
-//! each of its messages would be several allocations there, and each row.
+//! tokio-postgres does the login, over a transport of ours ([`transport`]). From the login on the session is ours
+//! ([`stream`]): each of its messages would be several allocations there, and each row.
 //!
 //! A connection is owned, not shared. Whoever runs a query takes the whole of it out of the pool and gives it back by
 //! dropping the [`Checkout`]. A call that is made while another one is under way (in an argument, in a hash function,
@@ -23,6 +24,8 @@ mod idle;
 mod opening;
 mod statements;
 mod stream;
+mod tls;
+mod transport;
 
 pub use cancel::Cancelling;
 pub use connection::{Connection, goes_on, remote_error};

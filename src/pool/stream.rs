@@ -1,13 +1,14 @@
-//! Messages over a socket, without waiting.
+//! Messages over a transport, without waiting.
 
+use super::transport::Transport;
 use crate::reactor::Socket;
 use crate::wire::{Inbox, Malformed, Message, Outbox, Rows, Unreadable};
 use std::io;
 
-/// A session's socket, with what has been received from it and not read, and what is to be sent.
+/// A session's transport, with what has been received from it and not read, and what is to be sent.
 #[derive(Debug)]
 pub struct Stream {
-    socket: Socket,
+    transport: Transport,
     inbox: Inbox,
     /// What is to be sent. It goes out when messages are next looked for.
     pub outbox: Outbox,
@@ -37,14 +38,21 @@ impl From<Malformed> for End {
 }
 
 impl Stream {
-    /// For a socket, of which these bytes have already been received.
-    pub fn new(socket: Socket, received: Vec<u8>) -> Stream {
-        Stream { socket, inbox: Inbox::with(received), outbox: Outbox::default(), has_lost: false }
+    /// For a transport, of which these bytes have already been received.
+    pub fn new(transport: Transport, received: Vec<u8>) -> Stream {
+        Stream { transport, inbox: Inbox::with(received), outbox: Outbox::default(), has_lost: false }
     }
 
     /// For the reactor.
     pub fn socket(&self) -> &Socket {
-        &self.socket
+        self.transport.socket()
+    }
+
+    /// Says goodbye, as far as that can be done without waiting.
+    pub fn end(&mut self) {
+        self.outbox.terminate();
+        self.flush();
+        self.transport.end();
     }
 
     /// From now on a message that is received may have no more than so many bytes.
@@ -59,7 +67,7 @@ impl Stream {
 
     /// Whether nothing is there that hasn't been read. It doesn't look at the socket.
     pub fn is_quiet(&self) -> bool {
-        self.inbox.is_empty()
+        self.inbox.is_empty() && !self.transport.may_hold_bytes()
     }
 
     /// Sends what there is room for, and receives, until there is a whole message. `false` if the socket must be waited
@@ -67,10 +75,10 @@ impl Stream {
     pub fn has_message(&mut self) -> Result<bool, End> {
         self.flush();
         while !self.inbox.has_message()? {
-            if !self.socket.is_readable() {
+            if !self.transport.is_readable() {
                 return Ok(false);
             }
-            match self.socket.read(self.inbox.space()?) {
+            match self.transport.read(self.inbox.space()?) {
                 Ok(Some(0)) => return Err(End::Lost(io::ErrorKind::UnexpectedEof.into())),
                 Ok(Some(count)) => self.inbox.received(count),
                 Ok(None) => return Ok(false),
@@ -94,13 +102,13 @@ impl Stream {
     /// been received is, and after it the end of the stream, or the error of the next read.
     fn flush(&mut self) {
         while !self.outbox.unsent().is_empty() {
-            match self.socket.write(self.outbox.unsent()) {
+            match self.transport.write(self.outbox.unsent()) {
                 Ok(Some(count)) => self.outbox.sent(count),
                 Ok(None) => return,
                 Err(_) => {
                     self.outbox.clear();
                     self.has_lost = true;
-                    self.socket.set_readable();
+                    self.transport.set_readable();
                 }
             }
         }

@@ -6,11 +6,9 @@ use socket2::{Domain, SockAddr, Type};
 use std::future::poll_fn;
 use std::io::{self, ErrorKind, Read as _};
 use std::os::fd::{AsRawFd, RawFd};
-use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
-use std::task::{Context, Poll};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use std::task::Poll;
 
 /// A socket that knows whether it is worth trying: reads wait until the loop has seen it readable. Clones are the same
 /// socket, closed when the last of them is dropped: the future has one, the loop another.
@@ -96,22 +94,6 @@ impl Socket {
             Err(error) if error.kind() == ErrorKind::Interrupted => self.liveness(),
             Err(_) => Liveness::Dead,
         }
-    }
-
-    /// Waits until the peer closes its side; what it sends until then is thrown away.
-    pub async fn closed(&self) {
-        let mut scratch = [0; 64];
-        poll_fn(|_| {
-            while self.0.readable.load(Relaxed) {
-                match self.read(&mut scratch) {
-                    Ok(Some(1..)) => {}
-                    Ok(None) => break,
-                    Ok(Some(0)) | Err(_) => return Poll::Ready(()),
-                }
-            }
-            Poll::Pending
-        })
-        .await;
     }
 
     /// Whether a read is worth trying.
@@ -203,42 +185,5 @@ impl WeakSocket {
 
     pub(super) fn identity(&self) -> usize {
         self.0.as_ptr().addr()
-    }
-}
-
-impl AsyncRead for Socket {
-    fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if !self.0.readable.load(Relaxed) {
-            return Poll::Pending;
-        }
-        match self.read(buffer.initialize_unfilled()) {
-            Ok(Some(n)) => {
-                buffer.advance(n);
-                Poll::Ready(Ok(()))
-            }
-            Ok(None) => Poll::Pending,
-            Err(error) => Poll::Ready(Err(error)),
-        }
-    }
-}
-
-impl AsyncWrite for Socket {
-    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match self.write(bytes) {
-            Ok(Some(n)) => Poll::Ready(Ok(n)),
-            Ok(None) => Poll::Pending,
-            Err(error) => Poll::Ready(Err(error)),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(())) // nothing is kept back
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.0.socket.shutdown(std::net::Shutdown::Write) {
-            Err(error) if error.kind() != ErrorKind::NotConnected => Poll::Ready(Err(error)),
-            _ => Poll::Ready(Ok(())),
-        }
     }
 }

@@ -87,6 +87,11 @@ impl Outbox {
         self.message(b'S', |_| {});
     }
 
+    /// Terminate: the end of the session.
+    pub fn terminate(&mut self) {
+        self.message(b'X', |_| {});
+    }
+
     /// A simple query.
     pub fn query(&mut self, query: &str) {
         self.message(b'Q', |out| put_text(out, query));
@@ -175,6 +180,7 @@ mod tests {
         out.close("s");
         out.describe_statement("s");
         out.query("begin");
-        assert_eq!(out.unsent(), b"C\0\0\0\x07Ss\0D\0\0\0\x07Ss\0Q\0\0\0\x0abegin\0");
+        out.terminate();
+        assert_eq!(out.unsent(), b"C\0\0\0\x07Ss\0D\0\0\0\x07Ss\0Q\0\0\0\x0abegin\0X\0\0\0\x04");
     }
 }

@@ -17,6 +17,8 @@ fn reads_pairs() {
         ("host='a b'port=1", &[("host", "a b"), ("port", "1")]),
         ("host=a'b", &[("host", "a'b")]),
         ("host=a=b", &[("host", "a=b")]),
+        ("host='password=b'", &[("host", "password=b")]),
+        ("password=password=b", &[("password", "password=b")]),
         (r"host=a\ b", &[("host", "a b")]),
         (r"host=a\\b\'", &[("host", r"a\b'")]),
         (r"host=a\", &[("host", "a")]),

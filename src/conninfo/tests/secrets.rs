@@ -24,6 +24,9 @@ fn syntax_errors_hide_what_follows_a_password() {
     for (text, error) in [
         ("password=a hush", r#"missing "=" after "***" in connection info string"#),
         ("password=a hush=1", r#"invalid connection option "***""#),
+        ("host= password=hush", r#"missing value after "host=" in connection info string"#),
+        ("host=a options= sslpassword = 'hush'", r#"missing value after "options=" in connection info string"#),
+        ("password=a hush= password=b", r#"missing value after "***=" in connection info string"#),
         ("password='it's hush' host=a", r#"missing "=" after "***" in connection info string"#),
         ("password='a' hots=1", r#"invalid connection option "hots""#),
         ("password=a host=b hots=1", r#"invalid connection option "hots""#),
@@ -61,6 +64,7 @@ fn unencoded_passwords_do_not_become_hosts_or_ports() {
         "postgres://u:hu:sh/x@host/db",
         "postgres://u:a@b,hu@sh",
         "postgres://h?password=hu@sh",
+        "postgres://?p%61ssword=hush&host=@h",
         "postgres://h:1?user=u&password=hu@sh",
     ] {
         assert_eq!(Settings::parse(uri), Err(ConninfoError::AmbiguousCredentials), "{uri}");

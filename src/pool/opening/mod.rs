@@ -4,10 +4,10 @@
 //! query. libpq's rules apply throughout, and its words, since people know them.
 //!
 //! ```text
-//!  conninfo ──▶ refusals ──▶ search ──▶ address ──▶ session ──▶ standing ──▶ Connection
-//!               what can't   host after  names and   socket,     is it the
-//!               be honoured  host        paths       login       kind of server
-//!                                                                that was asked for?
+//!  conninfo ──▶ search ──▶ address ──▶ server ──▶ session ──▶ standing ──▶ Connection
+//!               host after  names and   socket,    login,     is it the
+//!               host        paths       TLS        guarded    kind of server
+//!                                                             that was asked for?
 //! ```
 //!
 //! All of it is one future. What it waits for, a socket or the clock, it publishes in [`Awaited`], where [`Opening`]
@@ -18,11 +18,14 @@ mod awaited;
 mod conversation;
 mod guard;
 mod questions;
-mod refusals;
 mod search;
+mod server;
 mod session;
 mod standing;
 
+pub use awaited::Awaited;
+pub use questions::CancelKey;
+pub use server::{Encryption, Server};
 pub use session::Opened;
 
 use super::connection::Connection;
@@ -32,7 +35,6 @@ use crate::conninfo::{self, Defaults, Environment, Isolated, ProcessEnvironment,
 use crate::error::Problem;
 use crate::pg::build;
 use crate::reactor::{Socket, Wakeup};
-use awaited::Awaited;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -65,12 +67,6 @@ impl Opening {
             crate::report::warning(warning.as_str());
         }
         let database = endpoint.dbname.clone();
-        refusals::check(&endpoint).map_err(|reason| Problem::Connect {
-            database: database.clone(),
-            reason,
-            sqlstate: None,
-        })?;
-
         let deadline = timeout.or(endpoint.connect_timeout).map(|timeout| Instant::now() + timeout);
         let awaited = Rc::new(Awaited::default());
         let wakeup = Wakeup::new();

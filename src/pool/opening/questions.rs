@@ -5,6 +5,7 @@
 //! are looked at on their way to it, up to the one that says that the session has begun.
 
 use crate::conninfo::{AuthMethod, RequireAuth};
+use std::fmt;
 
 /// Reads the server's side of the startup, byte by byte as it comes.
 #[derive(Debug)]
@@ -14,7 +15,10 @@ pub struct Questions {
     asked: Option<AuthMethod>,
     /// The server's process ID, once it has told us.
     process_id: Option<u32>,
-    /// As much of the current message as has to be known: its type, its length, and sometimes the number after it.
+    cancel_key: Option<CancelKey>,
+    /// Whether it has let us in, so that what it asked for was answered to its satisfaction.
+    has_let_in: bool,
+    /// As much of the current message as has to be known: its type, its length, and sometimes the numbers after it.
     head: Vec<u8>,
     /// How many bytes of the current message are still to come.
     rest: usize,
@@ -22,6 +26,25 @@ pub struct Questions {
     body: Vec<u8>,
     /// How many bytes there have been.
     heard: usize,
+}
+
+/// What a server wants to see before it cancels what it does for us. It is a secret.
+#[derive(Clone, Copy)]
+pub struct CancelKey([u8; 8]);
+
+impl CancelKey {
+    /// CancelRequest (PostgreSQL, "Message Formats"): its length, its number, and the key.
+    pub fn request(&self) -> [u8; 16] {
+        let mut request = [0, 0, 0, 16, 0x04, 0xd2, 0x16, 0x2e, 0, 0, 0, 0, 0, 0, 0, 0];
+        request[8..].copy_from_slice(&self.0);
+        request
+    }
+}
+
+impl fmt::Debug for CancelKey {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("CancelKey")
+    }
 }
 
 /// Whether there is more to look at.
@@ -57,6 +80,7 @@ const READY_FOR_QUERY: u8 = b'Z';
 
 const TYPE_AND_LENGTH: usize = 5;
 const WITH_NUMBER: usize = 9;
+const WITH_KEY: usize = 13;
 
 /// The longest message that libpq would take from a server that it doesn't trust yet: a question, and an error.
 const LONGEST_QUESTION: usize = 2000;
@@ -73,13 +97,37 @@ const SASL_CONTINUE: u32 = 11;
 
 impl Questions {
     pub fn new(required: RequireAuth) -> Questions {
-        let head = Vec::with_capacity(WITH_NUMBER);
-        Questions { required, asked: None, process_id: None, head, rest: 0, body: Vec::new(), heard: 0 }
+        Questions {
+            required,
+            asked: None,
+            process_id: None,
+            cancel_key: None,
+            has_let_in: false,
+            head: Vec::with_capacity(WITH_KEY),
+            rest: 0,
+            body: Vec::new(),
+            heard: 0,
+        }
+    }
+
+    /// What the server has asked for last; `None` if it hasn't asked.
+    pub fn asked(&self) -> Option<AuthMethod> {
+        self.asked
+    }
+
+    /// Whether it has let us in.
+    pub fn has_let_in(&self) -> bool {
+        self.has_let_in
     }
 
     /// The server's process ID as it is told to clients, for cancel requests. A pooler has one of its own.
     pub fn process_id(&self) -> Option<u32> {
         self.process_id
+    }
+
+    /// What it wants to see in a cancel request.
+    pub fn cancel_key(&self) -> Option<CancelKey> {
+        self.cancel_key
     }
 
     /// Takes notice of the next bytes.
@@ -125,7 +173,8 @@ impl Questions {
 
     fn has_whole_head(&self) -> bool {
         let length = match self.head[0] {
-            AUTHENTICATION | BACKEND_KEY_DATA => WITH_NUMBER,
+            AUTHENTICATION => WITH_NUMBER,
+            BACKEND_KEY_DATA => WITH_KEY,
             _ => TYPE_AND_LENGTH,
         };
         self.head.len() == length
@@ -142,6 +191,7 @@ impl Questions {
             AUTHENTICATION => self.question(self.number(5)),
             BACKEND_KEY_DATA => {
                 self.process_id = Some(self.number(5));
+                self.cancel_key = self.head[5..].try_into().ok().map(CancelKey);
                 Ok(())
             }
             _ => Ok(()),
@@ -175,12 +225,14 @@ impl Questions {
     }
 
     /// AuthenticationOk. Whether what was asked has been answered properly is for tokio-postgres to see to.
-    fn let_in(&self) -> Result<(), Unacceptable> {
+    fn let_in(&mut self) -> Result<(), Unacceptable> {
         let unasked = self.asked.is_none() && !self.required.allows(AuthMethod::None);
         if unasked && matches!(self.required, RequireAuth::Password(_)) {
             return Err(Unacceptable::NoPassword);
         }
-        self.refuse_unless(!unasked, "server did not complete authentication")
+        self.refuse_unless(!unasked, "server did not complete authentication")?;
+        self.has_let_in = true;
+        Ok(())
     }
 
     fn refuse_unless(&self, acceptable: bool, description: &'static str) -> Result<(), Unacceptable> {
@@ -268,14 +320,18 @@ mod tests {
     }
 
     #[test]
-    fn the_process_id_is_noted() {
+    fn the_key_to_cancel_is_noted() {
         for size in 1..14 {
             let mut questions = Questions::new(RequireAuth::Any);
             assert_eq!(questions.process_id(), None);
+            assert!(questions.cancel_key().is_none());
             for piece in message(b'K', b"\0\x01\0\x02key!").chunks(size) {
                 assert_eq!(questions.hear(piece), Ok(Startup::GoesOn));
             }
             assert_eq!(questions.process_id(), Some(65538));
+            let key = questions.cancel_key().expect("a key");
+            assert_eq!(key.request(), *b"\0\0\0\x10\x04\xd2\x16\x2e\0\x01\0\x02key!");
+            assert!(!format!("{questions:?}").contains("CancelKey("));
         }
     }
 

@@ -4,11 +4,15 @@
 //! accepting connections now, or is of the wrong kind, is passed over. Any other refusal is final: a server that
 //! doesn't like our password answers for all of them.
 //!
+//! With `sslmode` allow or prefer an address has two chances, one with TLS and one without it. The second is taken when the
+//! server itself, or TLS, has turned the first down before the login was over.
+//!
 //! Where it differs: libpq grants `connect_timeout` to each address anew. Here one deadline is for the whole search, and
 //! each address gets an equal share of what is left of it, so that a dead one doesn't use up the time of those after it.
 
 use super::address;
 use super::awaited::Awaited;
+use super::server::{Encryption, Server};
 use super::session;
 use crate::conninfo::{Endpoint, Host, LoadBalanceHosts, TargetSessionAttrs};
 use crate::error::Problem;
@@ -29,6 +33,9 @@ pub struct Failure {
 /// Where to go after a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
+    /// To the same address, with TLS instead of without it or the other way round; nowhere, if that has been tried or mustn't
+    /// be.
+    Encryption,
     /// To the host's next address.
     Address,
     /// To the next host: the other addresses lead to the same server.
@@ -68,22 +75,29 @@ pub async fn search(
             let count = addresses.len();
             for (number, address) in addresses.into_iter().enumerate() {
                 let share = share(deadline, count - number + hosts_to_come);
-                let session = session::open(&endpoint, host, &address, wanted, &awaited);
-                let failure = match awaited.within(share, session).await {
-                    Some(Ok(opened)) => {
-                        let database = endpoint.dbname.clone();
-                        return Ok(Box::new(Connection::new(key, database, address, opened, slot)));
-                    }
-                    Some(Err(failure)) => failure,
-                    None => Failure { reason: "timeout expired".into(), sqlstate: None, next: Next::Address },
-                };
-                awaited.set_socket(None);
                 let place = address::whereabouts(host, &address);
-                failures.add(format!("connection to {place} failed: {}", failure.reason), failure.sqlstate);
-                match failure.next {
+                let server = Rc::new(Server::new(&endpoint, host, address));
+                let mut next = Next::Encryption;
+                for &encryption in Encryption::attempts(endpoint.tls.mode, host.address.is_local()) {
+                    let session = session::open(&endpoint, host, &server, encryption, wanted, &awaited);
+                    let failure = match awaited.within(share, session).await {
+                        Some(Ok(opened)) => {
+                            return Ok(Box::new(Connection::new(key, endpoint.dbname.clone(), opened, slot)));
+                        }
+                        Some(Err(failure)) => failure,
+                        None => Failure { reason: "timeout expired".into(), sqlstate: None, next: Next::Address },
+                    };
+                    awaited.set_socket(None);
+                    failures.add(format!("connection to {place} failed: {}", failure.reason), failure.sqlstate);
+                    next = failure.next;
+                    if next != Next::Encryption {
+                        break;
+                    }
+                }
+                match next {
                     Next::Address => {}
                     Next::Host => break,
-                    Next::End => return Err(failures.into_problem(&endpoint)),
+                    Next::Encryption | Next::End => return Err(failures.into_problem(&endpoint)),
                 }
             }
         }

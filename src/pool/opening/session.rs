@@ -1,35 +1,38 @@
 //! One address: its socket, who is behind it, the login, and whether it is the kind of server that is wanted.
 
 use super::awaited::Awaited;
-use super::guard::Guarded;
+use super::guard::{AlreadyEncrypted, Guarded};
 use super::questions::Unacceptable;
 use super::search::{Failure, Next};
+use super::server::{Encryption, Server, Unencrypted};
 use super::{conversation, standing};
-use crate::conninfo::{Endpoint, Host, TargetSessionAttrs};
+use crate::conninfo::{AuthMethod, ChannelBinding, Endpoint, Host, SslCertMode, TargetSessionAttrs};
 use crate::pg::elog::SqlState;
 use crate::pg::{encoding, peer};
-use crate::pool::cancel::CancelKey;
-use crate::pool::connection::{io_breakdown, system_message};
+use crate::pool::cancel::Canceller;
+use crate::pool::connection::{self, io_breakdown, system_message};
 use crate::pool::stream::Stream;
+use crate::pool::tls::{ClientCertificate, Session};
 use crate::reactor::Socket;
-use socket2::{SockAddr, TcpKeepalive};
+use crate::wire::Malformed;
 use std::error::Error;
 use std::io;
-use std::time::{Duration, Instant};
-use tokio_postgres::{Config, NoTls};
+use std::rc::Rc;
+use tokio_postgres::config::{self, Config};
+use tokio_postgres::error::DbError;
 
 /// A session that has begun.
 pub struct Opened {
     /// Its messages.
     pub stream: Stream,
-    /// What a cancel request must show.
-    pub key_to_cancel: CancelKey,
+    /// What it takes to cancel what it does.
+    pub canceller: Canceller,
     /// The server's process ID, as it told us.
     pub process_id: Option<u32>,
 }
 
-/// How long to wait before a socket whose queue is full is tried again: at first, and at most.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(100));
+/// What dblink says where the same rule is broken.
+const PASSWORD_REQUIRED: &[u8; 5] = b"2F003";
 
 /// SQLSTATEs that change what happens next (`errcodes.h`).
 const INVALID_PASSWORD: &[u8; 5] = b"28P01";
@@ -39,72 +42,67 @@ const CANNOT_CONNECT_NOW: &[u8; 5] = b"57P03";
 pub async fn open(
     endpoint: &Endpoint,
     host: &Host,
-    address: &SockAddr,
+    server: &Rc<Server>,
+    encryption: Encryption,
     wanted: TargetSessionAttrs,
     awaited: &Awaited,
 ) -> Result<Opened, Failure> {
-    let socket = connect(address, endpoint, awaited).await.map_err(unreachable)?;
+    let socket = server.connect(awaited).await.map_err(unreachable)?;
     if let Some(name) = endpoint.requirepeer.as_deref().filter(|_| host.address.is_local()) {
         require_peer(&socket, name)?;
     }
-    let guarded = Guarded::new(socket.clone(), endpoint.require_auth.clone());
+    let transport = server.encrypt(socket, encryption).await.map_err(unencrypted)?;
+    let certificate = transport.tls().map(Session::certificate).cloned();
+    let is_encrypted = transport.tls().is_some();
+    // Where the server had the choice and has no TLS, there is nothing else to try.
+    let may_change = is_encrypted || encryption != Encryption::IfOffered;
+
+    let guarded = Guarded::new(transport, endpoint.require_auth.clone());
     let login = guarded.login();
-    let (client, protocol) =
-        startup(endpoint, host).connect_raw(guarded, NoTls).await.map_err(|error| refused(endpoint, host, &error))?;
-    let process_id = login.borrow().questions.process_id();
-    let received = login.borrow_mut().session.take();
-    let mut stream = Stream::new(socket, received.unwrap_or_default());
+    let connected = startup(endpoint, host, is_encrypted).connect_raw(guarded, AlreadyEncrypted).await;
+    let (_client, protocol) = connected.map_err(|error| {
+        let questions = &login.borrow().questions;
+        let Some(answer) = error.as_db_error() else {
+            let sqlstate = matches!(unacceptable(&error), Some(Unacceptable::NoPassword)).then_some(*PASSWORD_REQUIRED);
+            return Failure { sqlstate, ..broken(breakdown(&error, questions.asked(), is_encrypted)) };
+        };
+        let mut failure = refused(endpoint, host, answer);
+        if failure.next == Next::End && may_change && !questions.has_let_in() {
+            failure.next = Next::Encryption;
+        }
+        failure
+    })?;
+    if endpoint.tls.certificate_mode == SslCertMode::Require {
+        require_certificate(certificate.as_ref())?;
+    }
+    let (process_id, key) = (login.borrow().questions.process_id(), login.borrow().questions.cancel_key());
+    let session = login.borrow_mut().take_session();
+    let (transport, received) = session.ok_or_else(|| broken(connection::breakdown(&Malformed.into())))?;
+    let mut stream = Stream::new(transport, received);
     standing::check(wanted, |name| protocol.parameter(name), &mut stream).await?;
     if encoding::database_is_sql_ascii() {
         // Bytes of no known encoding can only pass between servers that don't look at them.
         conversation::ask("SET client_encoding TO 'SQL_ASCII'", &mut stream).await?;
     }
-    Ok(Opened { stream, key_to_cancel: CancelKey(client.cancel_token()), process_id })
+    let encryption = if is_encrypted { Encryption::Yes } else { Encryption::No };
+    Ok(Opened { stream, canceller: Canceller { server: server.clone(), encryption, key }, process_id })
 }
 
-/// A connected socket.
-///
-/// Linux doesn't let a non-blocking connect wait for room in the queue of a Unix-domain socket, which a blocking one
-/// would do. There is no event for it either, so it is tried again from time to time.
-async fn connect(address: &SockAddr, endpoint: &Endpoint, awaited: &Awaited) -> io::Result<Socket> {
-    let (mut pause, longest) = PAUSES;
-    let socket = loop {
-        match Socket::connect(address) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock && address.is_unix() => {
-                awaited.until(Instant::now() + pause).await;
-                pause = longest.min(pause * 2);
-            }
-            result => break result?,
+/// Checks that a certificate of ours is what let us in, or at least was asked for.
+fn require_certificate(certificate: Option<&ClientCertificate>) -> Result<(), Failure> {
+    let reason = match certificate {
+        Some(certificate) if certificate.request.was_made() && certificate.is_there => return Ok(()),
+        Some(certificate) if certificate.request.was_made() => {
+            "server accepted connection without a valid SSL certificate"
         }
+        _ => "server did not request an SSL certificate",
     };
-    awaited.set_socket(Some(socket.clone()));
-    if !address.is_unix() {
-        set_tcp_options(&socket, endpoint)?;
-    }
-    socket.connected().await?;
-    Ok(socket)
-}
-
-fn set_tcp_options(socket: &Socket, endpoint: &Endpoint) -> io::Result<()> {
-    if let Some(keepalives) = &endpoint.keepalives {
-        let mut keepalive = TcpKeepalive::new();
-        if let Some(idle) = keepalives.idle {
-            keepalive = keepalive.with_time(idle);
-        }
-        if let Some(interval) = keepalives.interval {
-            keepalive = keepalive.with_interval(interval);
-        }
-        if let Some(count) = keepalives.count {
-            keepalive = keepalive.with_retries(count);
-        }
-        socket.options().set_tcp_keepalive(&keepalive)?; // also switches them on
-    }
-    socket.options().set_tcp_user_timeout(endpoint.tcp_user_timeout)
+    Err(broken(reason.to_owned()))
 }
 
 /// Checks whom the server's process belongs to, before it learns anything from us.
 fn require_peer(socket: &Socket, name: &str) -> Result<(), Failure> {
-    let stranger = |reason| Err(Failure { reason, sqlstate: None, next: Next::End });
+    let stranger = |reason| Err(broken(reason));
     let uid = match peer::user_id(socket.options()) {
         Ok(uid) => uid,
         Err(error) => return stranger(format!("could not get peer credentials: {}", system_message(&error))),
@@ -120,9 +118,17 @@ fn require_peer(socket: &Socket, name: &str) -> Result<(), Failure> {
 }
 
 /// What the startup message and the authentication need.
-fn startup(endpoint: &Endpoint, host: &Host) -> Config {
+fn startup(endpoint: &Endpoint, host: &Host, is_encrypted: bool) -> Config {
     let mut config = Config::new();
-    config.user(&endpoint.user).dbname(&endpoint.dbname).ssl_mode(tokio_postgres::config::SslMode::Disable);
+    config.user(&endpoint.user).dbname(&endpoint.dbname);
+    // TLS has been dealt with: with these it sends no request of its own, and takes the TLS that is there.
+    config.ssl_mode(if is_encrypted { config::SslMode::Require } else { config::SslMode::Disable });
+    config.ssl_negotiation(config::SslNegotiation::Direct);
+    config.channel_binding(match endpoint.channel_binding {
+        ChannelBinding::Disable => config::ChannelBinding::Disable,
+        ChannelBinding::Prefer => config::ChannelBinding::Prefer,
+        ChannelBinding::Require => config::ChannelBinding::Require,
+    });
     if let Some(password) = endpoint.password_for(host) {
         config.password(password.reveal());
     }
@@ -139,32 +145,32 @@ fn unreachable(error: io::Error) -> Failure {
     Failure { reason: system_message(&error), sqlstate: None, next: Next::Address }
 }
 
+fn unencrypted(Unencrypted { reason, by_tls }: Unencrypted) -> Failure {
+    let next = if by_tls { Next::Encryption } else { Next::End };
+    Failure { reason, sqlstate: None, next }
+}
+
+/// An end of the attempt that isn't the server's word.
+fn broken(reason: String) -> Failure {
+    Failure { reason, sqlstate: None, next: Next::End }
+}
+
 /// Why a server wouldn't have us, and what that says about the other hosts.
-fn refused(endpoint: &Endpoint, host: &Host, error: &tokio_postgres::Error) -> Failure {
-    let mut failure = refusal(error);
-    match failure.sqlstate.as_ref() {
-        Some(CANNOT_CONNECT_NOW) => failure.next = Next::Host,
-        Some(INVALID_PASSWORD) => {
+fn refused(endpoint: &Endpoint, host: &Host, answer: &DbError) -> Failure {
+    let mut reason = answer_text(answer.severity(), answer.message(), answer.detail(), answer.hint());
+    let sqlstate = SqlState::from_wire(answer.code().code().as_bytes()).0;
+    let mut next = Next::End;
+    match &sqlstate {
+        CANNOT_CONNECT_NOW => next = Next::Host,
+        INVALID_PASSWORD => {
             // Whoever reads this may not know that there is such a file.
             if let (None, Some(_), Some(file)) = (&endpoint.password, &host.password, &endpoint.passfile) {
-                failure.reason.push_str(&format!("\npassword retrieved from file \"{}\"", file.display()));
+                reason.push_str(&format!("\npassword retrieved from file \"{}\"", file.display()));
             }
         }
         _ => {}
     }
-    failure
-}
-
-/// An error of a session that has only begun, in libpq's words.
-fn refusal(error: &tokio_postgres::Error) -> Failure {
-    let (reason, sqlstate) = match error.as_db_error() {
-        Some(answer) => {
-            let text = answer_text(answer.severity(), answer.message(), answer.detail(), answer.hint());
-            (text, Some(SqlState::from_wire(answer.code().code().as_bytes()).0))
-        }
-        None => (breakdown(error), matches!(unacceptable(error), Some(Unacceptable::NoPassword)).then_some(*b"2F003")),
-    };
-    Failure { reason, sqlstate, next: Next::End }
+    Failure { reason, sqlstate: Some(sqlstate), next }
 }
 
 /// What a server says when it refuses something, as libpq shows it.
@@ -178,17 +184,13 @@ pub fn answer_text(severity: &str, message: &str, detail: Option<&str>, hint: Op
     text
 }
 
-/// What ended the conversation, if the server didn't say.
-fn breakdown(error: &tokio_postgres::Error) -> String {
+/// What ended the conversation, if the server didn't say; it had asked for `asked`.
+fn breakdown(error: &tokio_postgres::Error, asked: Option<AuthMethod>, is_encrypted: bool) -> String {
     match (unacceptable(error), io_error(error)) {
         (Some(unacceptable), _) => unacceptable.to_string(),
         (None, Some(error)) => io_breakdown(error),
         (None, None) if error.is_closed() => io_breakdown(&io::ErrorKind::UnexpectedEof.into()),
-        (None, None) => match error_chain(error) {
-            // tokio-postgres has no kind of error for this one.
-            text if text.contains("password missing") => "fe_sendauth: no password supplied".to_owned(),
-            text => text,
-        },
+        (None, None) => own_reason(error_chain(error), asked, is_encrypted),
     }
 }
 
@@ -199,6 +201,32 @@ fn io_error(error: &tokio_postgres::Error) -> Option<&io::Error> {
 /// What the server said that it gets no answer to.
 fn unacceptable(error: &tokio_postgres::Error) -> Option<&Unacceptable> {
     io_error(error)?.get_ref()?.downcast_ref()
+}
+
+/// libpq's words for what tokio-postgres refuses to do, which it has no kinds of errors for.
+fn own_reason(text: String, asked: Option<AuthMethod>, is_encrypted: bool) -> String {
+    let reason = if text.contains("password missing") {
+        "fe_sendauth: no password supplied"
+    } else if text.contains("server did not use channel binding") {
+        match asked {
+            None => "channel binding required, but server authenticated client without channel binding",
+            Some(AuthMethod::ScramSha256) if !is_encrypted => "channel binding required, but SSL not in use",
+            Some(AuthMethod::ScramSha256) => {
+                "channel binding is required, but server did not offer an authentication method that supports channel \
+                 binding"
+            }
+            Some(_) => "channel binding required but not supported by server's authentication request",
+        }
+    } else if text.contains("unsupported SASL mechanism") {
+        "none of the server's SASL authentication mechanisms are supported"
+    } else {
+        match asked.filter(|_| text.contains("unsupported authentication method")) {
+            Some(AuthMethod::Gss) => "GSSAPI authentication not supported",
+            Some(AuthMethod::Sspi) => "SSPI authentication not supported",
+            _ => return text,
+        }
+    };
+    reason.to_owned()
 }
 
 /// An error and its causes in one line, as tokio-postgres' own Display leaves the causes out.

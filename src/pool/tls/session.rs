@@ -1,0 +1,146 @@
+//! A TLS session over a socket, without waiting.
+
+use super::context::ClientCertificate;
+use super::{TlsError, forget_errors, reason};
+use crate::reactor::Socket;
+use openssl::hash::MessageDigest;
+use openssl::nid::Nid;
+use openssl::ssl::{Error, ErrorCode, SslStream};
+use std::io::{self, ErrorKind, Read, Write};
+
+/// A session whose handshake is done and whose server has been accepted.
+#[derive(Debug)]
+pub struct Session {
+    stream: SslStream<Channel>,
+    /// Whether OpenSSL has said that it needs the socket to go on. Otherwise it may have bytes that the socket knows
+    /// nothing of any more.
+    is_drained: bool,
+    certificate: ClientCertificate,
+}
+
+/// The socket as OpenSSL gets it: the reactor's rules apply, so it isn't read until it has been seen to be readable.
+#[derive(Debug)]
+pub struct Channel(pub Socket);
+
+impl Read for Channel {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if !self.0.is_readable() {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        match self.0.read(buffer)? {
+            Some(0) => Err(ErrorKind::UnexpectedEof.into()), // without it OpenSSL's own words for it would depend on its version
+            Some(count) => Ok(count),
+            None => Err(ErrorKind::WouldBlock.into()),
+        }
+    }
+}
+
+impl Write for Channel {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)?.ok_or_else(|| ErrorKind::WouldBlock.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(()) // nothing is kept back
+    }
+}
+
+impl Session {
+    pub(super) fn new(stream: SslStream<Channel>, certificate: ClientCertificate) -> Session {
+        Session { stream, is_drained: false, certificate }
+    }
+
+    pub fn socket(&self) -> &Socket {
+        &self.stream.get_ref().0
+    }
+
+    /// Whether a read is worth trying.
+    pub fn is_readable(&self) -> bool {
+        self.may_hold_bytes() || self.socket().is_readable()
+    }
+
+    /// Whether OpenSSL may have bytes for us without having to look at the socket.
+    pub fn may_hold_bytes(&self) -> bool {
+        !self.is_drained
+    }
+
+    /// From now on a read is worth trying, whatever has been seen.
+    pub fn set_readable(&mut self) {
+        self.is_drained = false;
+        self.socket().set_readable();
+    }
+
+    /// One read; `None` if the socket must be waited for. 0 is the end of the stream.
+    ///
+    /// What the server's TLS has to say to ours, such as a ticket, is dealt with on the way.
+    pub fn read(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+        loop {
+            forget_errors();
+            let error = match self.stream.ssl_read(buffer) {
+                Ok(count) => {
+                    self.is_drained = false;
+                    return Ok(Some(count));
+                }
+                Err(error) => error,
+            };
+            match error.code() {
+                ErrorCode::ZERO_RETURN => return Ok(Some(0)),
+                ErrorCode::WANT_READ if error.io_error().is_none() => {} // there is more without the socket
+                ErrorCode::WANT_READ => {
+                    self.is_drained = true;
+                    return Ok(None);
+                }
+                ErrorCode::WANT_WRITE => return Ok(None),
+                _ => return Err(broken(error)),
+            }
+        }
+    }
+
+    /// One write, of a record at most; `None` if the socket must be waited for. It must be tried again with the same
+    /// bytes then, or with more.
+    pub fn write(&mut self, bytes: &[u8]) -> io::Result<Option<usize>> {
+        forget_errors();
+        match self.stream.ssl_write(bytes) {
+            Ok(count) => Ok(Some(count)),
+            Err(error) if matches!(error.code(), ErrorCode::WANT_READ | ErrorCode::WANT_WRITE) => Ok(None),
+            Err(error) => Err(broken(error)),
+        }
+    }
+
+    /// Lets the server know that this is the end, and that nobody has cut it off. It goes unsaid if there is no room.
+    pub fn end(&mut self) {
+        forget_errors();
+        let _ = self.stream.shutdown();
+    }
+
+    /// What SCRAM is bound to: the hash of the server's certificate, with the hash function of its own signature (RFC
+    /// 5929, `tls-server-end-point`). `None` if that has none of its own, as with Ed25519.
+    pub fn end_point(&self) -> Option<Vec<u8>> {
+        let certificate = self.stream.ssl().peer_certificate()?;
+        let signature = certificate.signature_algorithm().object().nid().signature_algorithms()?;
+        let hash = match signature.digest {
+            Nid::MD5 | Nid::SHA1 => MessageDigest::sha256(),
+            digest => MessageDigest::from_nid(digest)?,
+        };
+        Some(certificate.digest(hash).ok()?.to_vec())
+    }
+
+    /// Whether the server has asked for a client certificate, and got one.
+    pub fn certificate(&self) -> &ClientCertificate {
+        &self.certificate
+    }
+}
+
+impl Drop for Session {
+    // Safe during abort: a few bytes into a socket that doesn't block.
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+fn broken(error: Error) -> io::Error {
+    error.into_io_error().unwrap_or_else(|error| match error.ssl_error() {
+        Some(errors) => io::Error::other(TlsError(format!("SSL error: {}", reason(errors)))),
+        None => ErrorKind::UnexpectedEof.into(),
+    })
+}
