@@ -163,6 +163,8 @@ pub enum Problem {
     Connect { database: String, reason: String, sqlstate: Option<[u8; 5]> },
     #[error("[{database}] {reason}")]
     Broken { database: String, reason: String, is_outcome_unknown: bool },
+    #[error("[{database}] lost synchronization with server")]
+    OutOfSync { database: String, is_outcome_unknown: bool },
     #[error("[{0}] connect timeout")]
     ConnectTimeout(String),
     #[error("too many connections: \"plproxy.max_connections\" is {0}, and all of them are in use")]
@@ -289,6 +291,7 @@ impl Problem {
             Connect { .. } | ConnectTimeout(_) if precise => b"08001",
             Broken { is_outcome_unknown: true, .. } if precise => b"08007",
             Broken { .. } if precise => b"08006",
+            OutOfSync { .. } if precise => b"08P01",
             QueryTimeout if precise => b"57014",
             Conninfo(_) if precise => b"08001",
             NotSingleField | TooFewFields | TooManyFields | NoSuchField(_) if precise => b"42804",
@@ -309,7 +312,7 @@ impl Problem {
     /// DETAIL.
     pub fn detail(&self) -> Option<String> {
         match self {
-            Problem::Broken { is_outcome_unknown: true, .. } => {
+            Problem::Broken { is_outcome_unknown: true, .. } | Problem::OutOfSync { is_outcome_unknown: true, .. } => {
                 Some("The connection was lost after the query had been sent: whether it has run is unknown.".into())
             }
             Problem::PasswordRequired => Some(

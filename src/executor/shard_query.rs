@@ -309,7 +309,8 @@ impl<'e> ShardQuery<'e> {
     /// The connection has come to an end. If the server may have the query, nobody knows what has become of it.
     fn lost(&mut self, mut problem: Problem) -> Problem {
         let is_under_way = matches!(self.stage, Stage::Identifying | Stage::Preparing | Stage::Running | Stage::Ending);
-        if let Problem::Broken { is_outcome_unknown, .. } = &mut problem {
+        if let Problem::Broken { is_outcome_unknown, .. } | Problem::OutOfSync { is_outcome_unknown, .. } = &mut problem
+        {
             *is_outcome_unknown = is_under_way && !self.request.is_rehearsal && self.connection.has_sent_all();
         }
         self.stage = Stage::Finished;
@@ -318,8 +319,8 @@ impl<'e> ShardQuery<'e> {
 
     /// What the server says makes no sense.
     fn confused(&mut self) -> Problem {
-        self.stage = Stage::Finished;
-        self.connection.confused()
+        let problem = self.connection.confused();
+        self.lost(problem)
     }
 }
 

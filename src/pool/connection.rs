@@ -186,7 +186,8 @@ fn lost(database: &str, end: End) -> Problem {
     match end {
         End::Unreadable(Unreadable::TooLong(length)) => Problem::MessageTooLong { database, length },
         End::Unreadable(Unreadable::NoMemory(length)) => Problem::MessageNoMemory { database, length },
-        end => Problem::Broken { database, reason: breakdown(&end), is_outcome_unknown: false },
+        End::Unreadable(Unreadable::Malformed) => Problem::OutOfSync { database, is_outcome_unknown: false },
+        end @ End::Lost(_) => Problem::Broken { database, reason: breakdown(&end), is_outcome_unknown: false },
     }
 }
 

@@ -21,7 +21,8 @@ $$;
 create function plproxy.get_cluster_version(cluster text) returns int language sql as
     $$ select current_setting('test.version')::int $$;
 create function plproxy.get_cluster_partitions(cluster text) returns setof text language sql as
-    $$ select connstr(part, case part when 0 then current_setting('test.place') else 'kept' end) from generate_series(0, 3) part $$;
+    $$ select connstr(part, case part when 0 then current_setting('test.place') else 'kept' end)
+       from generate_series(0, 3) part $$;
 create function plproxy.get_cluster_config(cluster text, out key text, out val text) returns setof record language sql as
     $$ select 'query_timeout', '100' $$;
 

@@ -33,6 +33,7 @@ pub struct Opened {
 
 /// What dblink says where the same rule is broken.
 const PASSWORD_REQUIRED: &[u8; 5] = b"2F003";
+const PROTOCOL_VIOLATION: &[u8; 5] = b"08P01";
 
 /// SQLSTATEs that change what happens next (`errcodes.h`).
 const INVALID_PASSWORD: &[u8; 5] = b"28P01";
@@ -63,8 +64,10 @@ pub async fn open(
     let (_client, protocol) = connected.map_err(|error| {
         let questions = &login.borrow().questions;
         let Some(answer) = error.as_db_error() else {
-            let sqlstate = matches!(unacceptable(&error), Some(Unacceptable::NoPassword)).then_some(*PASSWORD_REQUIRED);
-            return Failure { sqlstate, ..broken(breakdown(&error, questions.asked(), is_encrypted)) };
+            return Failure {
+                sqlstate: sqlstate(&error),
+                ..broken(breakdown(&error, questions.asked(), is_encrypted))
+            };
         };
         let mut failure = refused(endpoint, host, answer);
         if failure.next == Next::End && may_change && !questions.has_let_in() {
@@ -201,6 +204,21 @@ fn io_error(error: &tokio_postgres::Error) -> Option<&io::Error> {
 /// What the server said that it gets no answer to.
 fn unacceptable(error: &tokio_postgres::Error) -> Option<&Unacceptable> {
     io_error(error)?.get_ref()?.downcast_ref()
+}
+
+/// The code of an error that isn't the server's word, if there is a better one than that there is no connection.
+fn sqlstate(error: &tokio_postgres::Error) -> Option<[u8; 5]> {
+    match unacceptable(error) {
+        Some(Unacceptable::NoPassword) => Some(*PASSWORD_REQUIRED),
+        Some(Unacceptable::Malformed) => Some(*PROTOCOL_VIOLATION),
+        Some(Unacceptable::Method(..) | Unacceptable::Iterations(_)) => None,
+        // tokio-postgres has no kinds of errors for these.
+        None => {
+            let text = error.to_string();
+            let is_violation = text.starts_with("unexpected message") || text.starts_with("error parsing response");
+            is_violation.then_some(*PROTOCOL_VIOLATION)
+        }
+    }
 }
 
 /// libpq's words for what tokio-postgres refuses to do, which it has no kinds of errors for.

@@ -44,11 +44,17 @@ pub fn expect_session_ended<T: Debug>(result: Result<T, Error>, function: &str, 
 
 /// The result is the error of a connection that was lost after the request was sent.
 pub fn expect_lost<T: Debug>(result: Result<T, Error>, function: &str, database: &str) -> Box<DbError> {
-    expect_shard_error(result, AFTER_SENDING, function, database, &["server closed the connection unexpectedly"])
+    expect_shard_error(
+        result,
+        AFTER_SENDING,
+        function,
+        database,
+        &["server closed the connection unexpectedly", "whether it has run is unknown"],
+    )
 }
 
 /// SQLSTATE of a connection that was lost after the request was sent.
-pub const AFTER_SENDING: &str = "08006";
+pub const AFTER_SENDING: &str = "08007";
 
 /// The result is PostgreSQL's own error about a call that was cancelled, or took longer than `statement_timeout`.
 pub fn expect_cancelled<T: Debug>(result: Result<T, Error>) -> Box<DbError> {
