@@ -184,6 +184,7 @@ fn case_29_drop_database_while_a_call_waits(scene: &mut Scene) {
         meanwhile.cancel();
     });
     expect_cancelled(result);
+    scene.proxy_mut(1).heal();
 }
 
 fn case_29_drop_database_while_connecting(scene: &mut Scene) {

@@ -1,7 +1,11 @@
 //! The fault matrix. Each case has the number of its row.
 #![allow(missing_docs)]
 
+mod asides;
 mod callers;
+mod drift;
+mod encoding;
 mod malformed;
+mod memory;
 mod network;
 mod scripted;
