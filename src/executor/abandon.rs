@@ -1,11 +1,13 @@
-//! Ending a call that has failed: no query of ours is left running, and no connection is reused in an unknown state.
+//! Ending a call that has failed: no query of ours is left running, and no connection is reused in an unknown state. And
+//! ending all calls, when the backend exits.
 
 use super::dispatch::Dispatch;
 use super::shard_query::ShardQuery;
+use super::under_way::Running;
 use crate::pg::interrupts;
 use crate::pg::waitevent::WAIT_EXTENSION;
 use crate::pool::Cancelling;
-use crate::reactor::{self, Interrupts, Progress, Socket, Work};
+use crate::reactor::{self, Interrupts, Liveness, Progress, Socket, Work};
 use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
@@ -38,31 +40,82 @@ pub fn cancel(queries: &mut [ShardQuery<'_>]) {
     let endings: Vec<_> = queries
         .iter_mut()
         .filter(|query| !query.is_finished())
-        .map(|query| Ending {
-            request: match query.is_settling() {
-                true => Request::Needless,
-                false => Request::UnderWay(query.connection.cancel()),
-            },
-            query,
-            ended: false,
-            changed: false,
+        .map(|query| match query.is_settling() {
+            true => Ending::with(query, Request::Needless),
+            false => Ending::of(query),
         })
         .collect();
-    if endings.is_empty() {
-        return;
-    }
-    let mut work = Endings { endings, deadline: Instant::now() + PATIENCE };
-    let _held = interrupts::hold();
-    let Ok(()) = reactor::run(&mut work, &mut None, WAIT_EXTENSION, Interrupts::Hold);
-    for ending in work.endings {
+    for ending in finish(endings) {
         // A request that is still on its way might hit the next query.
         ending.query.connection.in_doubt |= !ending.is_over();
     }
 }
 
+/// Asks the shards to cancel these queries, while the backend exits, and waits a bounded time for a sign that they have
+/// heard.
+pub fn cancel_running(running: impl Iterator<Item = Running>) {
+    finish(running.map(Ending::of).collect());
+}
+
+/// Goes on until all are over, or for as long as there is patience.
+fn finish<Q: Query>(endings: Vec<Ending<Q>>) -> Vec<Ending<Q>> {
+    if endings.is_empty() {
+        return endings;
+    }
+    let mut work = Endings { endings, deadline: Instant::now() + PATIENCE };
+    let _held = interrupts::hold();
+    let Ok(()) = reactor::run(&mut work, &mut None, WAIT_EXTENSION, Interrupts::Hold);
+    work.endings
+}
+
+/// A query that can be ended.
+trait Query {
+    /// Asks its server to cancel it.
+    fn cancel(&self) -> Cancelling;
+
+    /// Where its answer comes.
+    fn socket(&self) -> &Socket;
+
+    /// Goes on with the answer without waiting. `Done` when nothing more is to be expected of it.
+    fn advance(&mut self) -> Progress;
+}
+
+impl Query for &mut ShardQuery<'_> {
+    fn cancel(&self) -> Cancelling {
+        self.connection.canceller().request()
+    }
+
+    fn socket(&self) -> &Socket {
+        self.connection.socket()
+    }
+
+    /// To its end: the connection is to be used again.
+    fn advance(&mut self) -> Progress {
+        self.discard()
+    }
+}
+
+impl Query for Running {
+    fn cancel(&self) -> Cancelling {
+        self.canceller.request()
+    }
+
+    fn socket(&self) -> &Socket {
+        &self.socket
+    }
+
+    /// To its beginning: that was cancelled, or it couldn't have been overtaken by the request.
+    fn advance(&mut self) -> Progress {
+        match self.socket.liveness() {
+            Liveness::Quiet => Progress::Waiting,
+            Liveness::Talking | Liveness::Dead => Progress::Done,
+        }
+    }
+}
+
 /// A query that is being ended.
-struct Ending<'q, 'e> {
-    query: &'q mut ShardQuery<'e>,
+struct Ending<Q> {
+    query: Q,
     request: Request,
     /// Whether the answer has ended.
     ended: bool,
@@ -79,7 +132,16 @@ enum Request {
     Made { again: Instant },
 }
 
-impl Ending<'_, '_> {
+impl<Q: Query> Ending<Q> {
+    fn of(query: Q) -> Ending<Q> {
+        let request = Request::UnderWay(query.cancel());
+        Ending::with(query, request)
+    }
+
+    fn with(query: Q, request: Request) -> Ending<Q> {
+        Ending { query, request, ended: false, changed: false }
+    }
+
     fn is_over(&self) -> bool {
         self.ended && !matches!(self.request, Request::UnderWay(_))
     }
@@ -90,7 +152,7 @@ impl Ending<'_, '_> {
         if self.ended {
             return Progress::Waiting;
         }
-        let progress = self.query.discard();
+        let progress = self.query.advance();
         if progress == Progress::Done {
             self.ended = true;
             self.changed = true;
@@ -109,7 +171,7 @@ impl Ending<'_, '_> {
                     self.request = Request::Made { again: Instant::now() + REPEAT };
                 }
                 Request::Made { again } if !self.ended && *again <= Instant::now() => {
-                    self.request = Request::UnderWay(self.query.connection.cancel());
+                    self.request = Request::UnderWay(self.query.cancel());
                 }
                 Request::Made { .. } | Request::Needless => return changed,
             }
@@ -118,7 +180,7 @@ impl Ending<'_, '_> {
     }
 
     fn sockets(&self) -> impl Iterator<Item = Socket> {
-        let answer = (!self.ended).then(|| self.query.connection.socket().clone());
+        let answer = (!self.ended).then(|| self.query.socket().clone());
         let request = match &self.request {
             Request::UnderWay(cancelling) => cancelling.socket(),
             Request::Made { .. } | Request::Needless => None,
@@ -135,12 +197,12 @@ impl Ending<'_, '_> {
     }
 }
 
-struct Endings<'q, 'e> {
-    endings: Vec<Ending<'q, 'e>>,
+struct Endings<Q> {
+    endings: Vec<Ending<Q>>,
     deadline: Instant,
 }
 
-impl Work for Endings<'_, '_> {
+impl<Q: Query> Work for Endings<Q> {
     type Error = Infallible;
 
     fn poll(&mut self) -> Result<Progress, Infallible> {

@@ -1,6 +1,5 @@
 //! The query on its way: those of all shards of a call together, and where their answers go.
 
-use super::abandon;
 use super::rows::Output;
 use super::shard_query::{Request, ShardQuery, Taker};
 use crate::error::{Problem, RemoteError};
@@ -111,9 +110,5 @@ impl Work for Dispatch<'_, '_> {
 
     fn deadline(&self) -> Option<Instant> {
         self.deadline
-    }
-
-    fn before_exit(&mut self) {
-        abandon::cancel(&mut self.queries);
     }
 }

@@ -38,6 +38,7 @@ mod rows;
 mod shard_query;
 mod split;
 mod spool;
+mod under_way;
 
 use crate::cluster::{self, ClusterOptions};
 use crate::error::{Problem, Result};

@@ -4,6 +4,7 @@
 //! prepared, Parse is left out from the second time on. If a prepared statement turns out not to be what it was, the query is
 //! sent again without one.
 
+use super::under_way::UnderWay;
 use crate::cluster::PreparedStatements;
 use crate::error::{Problem, RemoteError};
 use crate::function::{Reading, Shape};
@@ -55,6 +56,7 @@ pub struct ShardQuery<'e> {
     /// Not known before the user's query has been described.
     reading: Option<Rc<Reading>>,
     tried_again: bool,
+    _under_way: UnderWay,
 }
 
 /// What is expected of the server next.
@@ -85,6 +87,7 @@ impl<'e> ShardQuery<'e> {
         arguments: Rc<Arguments>,
     ) -> Result<ShardQuery<'e>, Problem> {
         let mut query = ShardQuery {
+            _under_way: UnderWay::on(&connection),
             connection,
             request,
             arguments,
@@ -222,7 +225,10 @@ impl<'e> ShardQuery<'e> {
                 }
                 (Message::Error(report), stage) => {
                     let goes_on = pool::goes_on(&report);
-                    let error = pool::remote_error(&report).of_database(self.connection.database());
+                    let mut error = pool::remote_error(&report).of_database(self.connection.database());
+                    if error.sqlstate == *b"00000" {
+                        error.sqlstate = *b"XX000"; // no error can say that all is well
+                    }
                     if goes_on && self.may_try_again(stage, &error.sqlstate) {
                         self.stage = Stage::TryingAgain;
                     } else {

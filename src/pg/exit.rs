@@ -5,6 +5,7 @@ use std::cell::Cell;
 use std::ffi::c_int;
 
 thread_local! {
+    static FIRST: Cell<Option<fn()>> = const { Cell::new(None) };
     static FAREWELL: Cell<Option<fn()>> = const { Cell::new(None) };
 }
 
@@ -14,6 +15,21 @@ pub fn on_exit(farewell: fn()) {
     if FAREWELL.replace(Some(farewell)).is_none() {
         // SAFETY: a backend may register functions at any time before it exits. This one stays loaded.
         unsafe { pg_sys::on_proc_exit(Some(exiting), pg_sys::Datum::from(0)) };
+    }
+}
+
+/// Has `first` called before anything else when the backend exits: it may still wait, but not for long.
+pub fn before_exit(first: fn()) {
+    if FIRST.replace(Some(first)).is_none() {
+        // SAFETY: as above.
+        unsafe { pg_sys::before_shmem_exit(Some(about_to_exit), pg_sys::Datum::from(0)) };
+    }
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn about_to_exit(_code: c_int, _argument: pg_sys::Datum) {
+    if let Some(first) = FIRST.take() {
+        first();
     }
 }
 

@@ -12,20 +12,13 @@ pub fn check() {
     pgrx::check_for_interrupts!();
 }
 
-/// Whether the next [`check`] ends this backend: then there is no unwinding, so what must be said to others has to be
-/// said before.
-pub fn is_dying() -> bool {
-    // SAFETY: plain globals of the backend, written by its signal handlers, read on its only thread.
-    unsafe { pg_sys::ProcDiePending != 0 && pg_sys::InterruptHoldoffCount == 0 && pg_sys::CritSectionCount == 0 }
-}
-
 /// Holds interrupts off until it is dropped.
 #[must_use]
 pub struct Held(());
 
 /// `HOLD_INTERRUPTS()`.
 pub fn hold() -> Held {
-    // SAFETY: see `is_dying`.
+    // SAFETY: a plain global of the backend, written on its only thread.
     unsafe { pg_sys::InterruptHoldoffCount += 1 };
     Held(())
 }
@@ -33,7 +26,7 @@ pub fn hold() -> Held {
 impl Drop for Held {
     fn drop(&mut self) {
         // `RESUME_INTERRUPTS()`. An ERROR in between has set the counter to zero already; it must not wrap.
-        // SAFETY: see `is_dying`; touches no backend state but the counter, so also safe during abort.
+        // SAFETY: a plain global of the backend, written on its only thread. touches no backend state but the counter, so also safe during abort.
         unsafe { pg_sys::InterruptHoldoffCount = pg_sys::InterruptHoldoffCount.saturating_sub(1) };
     }
 }

@@ -18,6 +18,13 @@ pub struct Canceller {
     pub key: Option<CancelKey>,
 }
 
+impl Canceller {
+    /// Asks the server to cancel what it is doing.
+    pub fn request(&self) -> Cancelling {
+        Cancelling::new(self.clone())
+    }
+}
+
 /// A cancel request on its way: a connection of its own, to the same address, which speaks TLS if the session does.
 ///
 /// It is done when the server has closed that connection, which it does after it has signalled the session. Only then is
@@ -29,7 +36,7 @@ pub struct Cancelling {
 }
 
 impl Cancelling {
-    pub(super) fn new(canceller: Canceller) -> Cancelling {
+    fn new(canceller: Canceller) -> Cancelling {
         let awaited = Rc::new(Awaited::default());
         let future = Box::pin(deliver(canceller, awaited.clone()));
         Cancelling { future, awaited, wakeup: Wakeup::new() }

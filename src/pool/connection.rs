@@ -1,7 +1,7 @@
 //! One connection: everything that belongs to it, in one value.
 
 use super::Key;
-use super::cancel::{Canceller, Cancelling};
+use super::cancel::Canceller;
 use super::idle::Slot;
 use super::opening::Opened;
 use super::statements::Statements;
@@ -158,9 +158,9 @@ impl Connection {
         }
     }
 
-    /// Asks the server to cancel what it is doing for this connection.
-    pub fn cancel(&self) -> Cancelling {
-        Cancelling::new(self.canceller.clone())
+    /// What it takes to cancel what the server is doing for this connection.
+    pub fn canceller(&self) -> &Canceller {
+        &self.canceller
     }
 
     /// An end of the conversation of which the server said nothing.

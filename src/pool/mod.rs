@@ -27,7 +27,7 @@ mod stream;
 mod tls;
 mod transport;
 
-pub use cancel::Cancelling;
+pub use cancel::{Canceller, Cancelling};
 pub use connection::{Connection, goes_on, remote_error};
 pub use idle::{checkout, retain, sweep};
 pub use opening::Opening;

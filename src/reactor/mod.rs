@@ -15,8 +15,8 @@
 //!    backend exits), or the earliest deadline passes. What woke us is noted in the sockets.
 //! 3. *Interrupts.* If somebody wants this query or this backend to end, this is where it unwinds: between the turns,
 //!    when nothing is half done and every connection's state is on record. It may unwind through all callers of
-//!    [`run`]; their `Drop`s must be safe then. Barriers and the like are served here too. When the backend is about to
-//!    exit there will be no unwinding, so the work hears of it first ([`Work::before_exit`]).
+//!    [`run`]; their `Drop`s must be safe then. Barriers and the like are served here too. When the backend is to
+//!    exit there will be no unwinding: that is for [`crate::pg::exit`].
 //!
 //! Then again from 1, until the work says that it is done.
 //!
@@ -54,9 +54,6 @@ pub trait Work {
 
     /// When to call [`Work::poll`] at the latest.
     fn deadline(&self) -> Option<Instant>;
-
-    /// The backend is about to exit without unwinding.
-    fn before_exit(&mut self) {}
 }
 
 /// How far [`Work::poll`] got.
@@ -112,9 +109,6 @@ pub fn run<W: Work>(
             }
         }
         if interrupts == Interrupts::Serve {
-            if interrupts::is_dying() {
-                work.before_exit();
-            }
             interrupts::check();
         }
     }

@@ -43,9 +43,9 @@ select fail('on purpose');
 \set VERBOSITY terse
 select missing();
 \echo :LAST_ERROR_SQLSTATE
-\set VERBOSITY default
 select no_cluster();
 \echo :LAST_ERROR_SQLSTATE
+\set VERBOSITY default
 select place_of(null);
 \echo :LAST_ERROR_SQLSTATE
 \set VERBOSITY sqlstate

@@ -2,8 +2,9 @@
 
 use crate::world::CANARY;
 use postgres::Error;
-use postgres::error::{DbError, ErrorPosition, SqlState};
+use postgres::error::{DbError, ErrorPosition};
 use std::fmt::Debug;
+use std::time::{Duration, Instant};
 
 /// The result is an error about a shard: `PL/Proxy function FUNCTION: [DATABASE] …` or `FUNCTION: [DATABASE] REMOTE ERROR: …`.
 /// `texts` are in its message or its detail.
@@ -44,21 +45,32 @@ pub fn expect_session_ended<T: Debug>(result: Result<T, Error>, function: &str, 
 
 /// The result is the error of a connection that was lost after the request was sent.
 pub fn expect_lost<T: Debug>(result: Result<T, Error>, function: &str, database: &str) -> Box<DbError> {
-    expect_shard_error(
-        result,
-        AFTER_SENDING,
-        function,
-        database,
-        &["server closed the connection unexpectedly", "whether it has run is unknown"],
-    )
+    let texts = ["server closed the connection unexpectedly", "whether it has run is unknown"];
+    expect_shard_error(result, AFTER_SENDING, function, database, &texts)
 }
 
 /// SQLSTATE of a connection that was lost after the request was sent.
 pub const AFTER_SENDING: &str = "08007";
 
-/// The result is PostgreSQL's own error about a call that was cancelled, or took longer than `statement_timeout`.
+/// The result is PostgreSQL's own error about a call that somebody has cancelled.
 pub fn expect_cancelled<T: Debug>(result: Result<T, Error>) -> Box<DbError> {
-    expect_error(result, SqlState::QUERY_CANCELED.code(), &["canceling statement due to "])
+    let error = expect_error(result, "57014", &["canceling statement due to user request"]);
+    assert!(!error.message().contains("REMOTE"), "it was cancelled here, not only on a shard: {error:?}");
+    error
+}
+
+/// The result is PostgreSQL's own error about a call that took longer than `statement_timeout`.
+pub fn expect_statement_timeout<T: Debug>(result: Result<T, Error>) -> Box<DbError> {
+    let error = expect_error(result, "57014", &["canceling statement due to statement timeout"]);
+    assert!(!error.message().contains("REMOTE"), "it timed out here, not on a shard: {error:?}");
+    error
+}
+
+/// That took no longer than the fault matrix allows, which is `bound`: tenfold, and a second more, because the machines that
+/// this runs on are slow and do other things as well.
+pub fn expect_within(started: Instant, bound: Duration) {
+    let taken = started.elapsed();
+    assert!(taken <= 10 * bound + Duration::from_secs(1), "{taken:?} where {bound:?} are allowed");
 }
 
 /// The result is an error with this SQLSTATE, and with these texts in its message or its detail.

@@ -3,9 +3,9 @@
 //! What it owns: a session on the coordinator, a proxy in front of each shard, PgBouncer where the path leads through it.
 //! Before a case everything is as new; after it [`Scene::check`] verifies the fault matrix's invariants.
 
-use crate::expect::{expect_error, expect_no_secret};
+use crate::expect::expect_no_secret;
 use crate::pooler::Pooler;
-use crate::proxy::{Address, Proxy, wait_until};
+use crate::proxy::{Action, Address, Direction, Listening, Proxy, When, wait_until};
 use crate::vitals::{Vitals, descriptors, memory};
 use crate::world::{CANARY, COORDINATOR, SHARDS, Server, shard_database};
 use postgres::types::{FromSqlOwned, ToSql};
@@ -15,7 +15,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How calls get to a shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +72,7 @@ impl Scene {
         let mut rig = server.connect(COORDINATOR);
         let log_start = server.log_length();
         let started = postmaster_start(&mut rig);
+        end_leftovers(&mut rig);
         rig.batch_execute("truncate plproxy.clusters, plproxy.partitions, plproxy.options")
             .expect("the tables are there");
         let notices = Arc::default();
@@ -234,7 +235,7 @@ impl Scene {
                 outcome.unwrap_or_else(|panic| {
                     meanwhile.terminate();
                     resume_unwind(panic)
-                })
+                });
             });
             let result = self.texts(query);
             other.join().unwrap_or_else(|panic| resume_unwind(panic));
@@ -258,6 +259,18 @@ impl Scene {
     pub fn ask<T: FromSqlOwned>(&mut self, query: &str, parameters: &[&(dyn ToSql + Sync)]) -> T {
         let row = self.rig.query_one(query, parameters).unwrap_or_else(|error| panic!("{query}: {error}"));
         row.get(0)
+    }
+
+    /// From now on nothing comes back from a shard, as if its machine had lost its network.
+    pub fn black_hole(&mut self, shard: usize) {
+        self.proxies[shard].on(When::any(Direction::ToServer).always(), Action::Vanish);
+        self.proxies[shard].listen(Listening::Silent);
+    }
+
+    /// I7: a call to all shards returns all of its rows.
+    pub fn check_gather(&mut self) {
+        let sums = self.text("select count(*) || ' ' || sum(n) from public.numbers_all(10000) n");
+        assert_eq!(sums.expect("all shards answer"), "40000 200020000");
     }
 
     /// Closes the connections of the coordinator to all shards, so that the next calls have to connect.
@@ -314,8 +327,9 @@ impl Scene {
                 self.probe_shard(shard, 0);
             }
         }
-        self.check_nothing_runs();
+        // Sessions behind a fault end only now; what they had to do they must have stopped doing before.
         self.proxies.iter_mut().for_each(Proxy::heal);
+        self.check_nothing_runs();
         self.probe();
         self.check_vitals();
         self.check_log();
@@ -390,17 +404,19 @@ pub struct Meanwhile<'m> {
 }
 
 impl Meanwhile<'_> {
-    /// Cancels the query.
-    pub fn cancel(&mut self) {
+    /// Cancels the query; when that was.
+    pub fn cancel(&mut self) -> Instant {
         self.rig.execute("select pg_cancel_backend($1)", &[&self.pid]).expect("the rig is a superuser");
+        Instant::now()
     }
 
-    /// Ends the backend.
-    pub fn terminate(&mut self) {
+    /// Ends the backend; when that was.
+    pub fn terminate(&mut self) -> Instant {
         self.rig.execute("select pg_terminate_backend($1)", &[&self.pid]).expect("the rig is a superuser");
+        Instant::now()
     }
 
-    /// Waits until so many shards are busy with a query that begins so... or has this in it.
+    /// Waits until so many shards are busy with a query that has this in it.
     pub fn wait_for_running(&mut self, text: &str, count: i64) {
         wait_until(&format!("{count} shards to run {text}"), {
             let rig = Mutex::new(&mut *self.rig);
@@ -431,11 +447,6 @@ impl Meanwhile<'_> {
     }
 }
 
-/// The result is a cancelled call's; short for the commonest expectation.
-pub fn expect_user_cancel<T: std::fmt::Debug>(result: Result<T, Error>) {
-    expect_error(result, "57014", &["canceling statement due to user request"]);
-}
-
 const NEW_SCHEMA: &str = "set client_min_messages = warning; drop schema if exists scene cascade; create schema scene";
 
 fn new_session(server: &Server, notices: &Arc<Mutex<Vec<postgres::error::DbError>>>) -> Client {
@@ -458,6 +469,12 @@ fn backend_pid(session: &mut Client) -> i32 {
 
 fn postmaster_start(rig: &mut Client) -> String {
     rig.query_one("select pg_postmaster_start_time()::text", &[]).expect("the server answers").get(0)
+}
+
+/// Ends what a case that failed has left on the shards, so that only this case's own leftovers count.
+fn end_leftovers(rig: &mut Client) {
+    let sql = "select pg_terminate_backend(pid, 10000) from pg_stat_activity where datname like 'fault\\_shard%'";
+    rig.execute(sql, &[]).expect("the rig is a superuser");
 }
 
 /// A word that hasn't been used before.

@@ -22,7 +22,7 @@
 //! All of them are on cluster `shards`, whose partitions are the databases `fault_shard0` … `fault_shard3`. Clusters are rows of
 //! tables `plproxy.clusters`, `plproxy.partitions` and `plproxy.options`.
 
-use crate::proxy::Address;
+use crate::proxy::{Address, wait_until};
 use postgres::{Client, Config, NoTls};
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -35,6 +35,15 @@ pub const SHARDS: usize = 4;
 
 /// The coordinator's database.
 pub const COORDINATOR: &str = "fault_coordinator";
+
+/// A role whose password isn't the one in the connection strings.
+pub const WITH_PASSWORD: &str = "fault_with_password";
+
+/// A role that pg_hba.conf rejects.
+pub const REFUSED_BY_HBA: &str = "fault_refused";
+
+/// A role that may have no connection.
+pub const TOO_MANY_CONNECTIONS: &str = "fault_too_many";
 
 /// A shard's database.
 pub fn shard_database(number: usize) -> String {
@@ -107,10 +116,30 @@ fn make(server: &Server) {
             postgres.batch_execute(&statement).unwrap_or_else(|error| panic!("{statement}: {error}"));
         }
     }
+    make_roles(server, &mut postgres);
     server.connect(COORDINATOR).batch_execute(ON_COORDINATOR).expect("the coordinator's functions");
     for number in 0..SHARDS {
         server.connect(&shard_database(number)).batch_execute(ON_SHARDS).expect("the shards' functions");
     }
+}
+
+/// Roles that can't connect, each for a reason of its own.
+fn make_roles(server: &Server, postgres: &mut Client) {
+    let sql = format!(
+        "set client_min_messages = warning;
+         drop role if exists {WITH_PASSWORD}, {REFUSED_BY_HBA}, {TOO_MANY_CONNECTIONS};
+         create role {WITH_PASSWORD} login password 'another';
+         create role {REFUSED_BY_HBA} login;
+         create role {TOO_MANY_CONNECTIONS} login connection limit 0"
+    );
+    postgres.batch_execute(&sql).expect("roles");
+    let hba: String = postgres.query_one("show hba_file", &[]).expect("a file").get(0);
+    let old = std::fs::read_to_string(&hba).expect("pg_hba.conf");
+    let new = format!("local all {WITH_PASSWORD} scram-sha-256\nlocal all {REFUSED_BY_HBA} reject\n{old}");
+    std::fs::write(&hba, new).expect("the private server's file is ours");
+    postgres.execute("select pg_reload_conf()", &[]).expect("the rig is a superuser");
+    // The postmaster reads it when it gets round to it.
+    wait_until("pg_hba.conf to be read", || server.config("postgres").user(REFUSED_BY_HBA).connect(NoTls).is_err());
 }
 
 const ON_COORDINATOR: &str = "

@@ -194,7 +194,7 @@ fn case_24_table_altered(scene: &mut Scene) {
             assert_eq!(runs(scene), 1, "{function}, {prepared}");
             // Fewer of them.
             scene.on_shard(1, "alter table scene.t rename b to c");
-            let error = scene.text(&query).expect_err("there is no b");
+            let error = scene.text(&query).expect_err(function);
             assert!(["42703", "42804"].contains(&error.code().unwrap().code()), "{error:?}");
             assert!(runs(scene) <= 1, "{function}, {prepared}");
             scene.on_shard(1, "alter table scene.t rename c to b");

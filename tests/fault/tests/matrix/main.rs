@@ -3,6 +3,8 @@
 
 mod asides;
 mod callers;
+mod cancel;
+mod connecting;
 mod drift;
 mod encoding;
 mod malformed;
