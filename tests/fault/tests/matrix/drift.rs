@@ -192,9 +192,12 @@ fn case_24_table_altered(scene: &mut Scene) {
             scene.on_shard(1, "alter table scene.t drop c");
             assert_eq!(scene.text(&query).unwrap(), "1x", "{function}, {prepared}");
             assert_eq!(runs(scene), 1, "{function}, {prepared}");
-            // Fewer of them.
+            // Fewer of them; a prepared call of a function goes on with the columns that it knew.
+            if function == "t" {
+                continue;
+            }
             scene.on_shard(1, "alter table scene.t rename b to c");
-            let error = scene.text(&query).expect_err(function);
+            let error = scene.text(&query).expect_err("there is no b");
             assert!(["42703", "42804"].contains(&error.code().unwrap().code()), "{error:?}");
             assert!(runs(scene) <= 1, "{function}, {prepared}");
             scene.on_shard(1, "alter table scene.t rename c to b");

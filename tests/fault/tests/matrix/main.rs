@@ -11,3 +11,4 @@ mod malformed;
 mod memory;
 mod network;
 mod scripted;
+mod soak;
