@@ -12,6 +12,8 @@ pub mod codec {
 pub mod error;
 #[path = "../src/parser/mod.rs"]
 pub mod parser;
+#[path = "../src/reserve.rs"]
+pub mod reserve;
 #[path = "../src/wire/mod.rs"]
 pub mod wire;
 

@@ -187,12 +187,10 @@ pub enum Problem {
     MessageTooLong { database: String, length: usize },
     #[error("[{database}] out of memory for a message of {length} bytes")]
     MessageNoMemory { database: String, length: usize },
-    #[error("out of memory for a row of {0} bytes")]
-    RowNoMemory(usize),
     #[error("{0}")]
     Remote(Box<RemoteError>),
-    #[error("a shard sent an invalid row")]
-    InvalidRow,
+    #[error("[{database}] the server sent an invalid row")]
+    InvalidRow { database: String },
     #[error("incorrect binary data for type {type_sql}: {reason}")]
     BinaryValue { type_sql: String, reason: String },
     #[error("{0} out of range")]
@@ -278,8 +276,8 @@ impl Problem {
             PasswordRequired => b"2F003",
             OptionNotAllowed(_) => b"42501",
             ArgumentsTooLong | MessageTooLong { .. } => b"54000",
-            MessageNoMemory { .. } | RowNoMemory(_) => b"53200",
-            InvalidRow => b"08P01",
+            MessageNoMemory { .. } => b"53200",
+            InvalidRow { .. } => b"08P01",
             BinaryValue { .. } => b"22P03",
             OutOfRange(_) => b"22008",
             RowCount(0) => b"P0002",

@@ -8,7 +8,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use pure::pieces;
-use pure::wire::{Fields, Inbox, Malformed, Message, Report};
+use pure::wire::{Fields, Inbox, Malformed, Message, Report, Unreadable};
 
 /// What is reserved even if it doesn't arrive.
 const LITTLE: usize = 256 * 1024;
@@ -137,7 +137,7 @@ fn by_inbox<'a>(pieces: impl Iterator<Item = &'a [u8]>, ends: &[usize], rows: Ro
     let (mut received, mut read, mut most) = (0, 0, 0);
     for mut piece in pieces {
         while !piece.is_empty() {
-            let space = inbox.space();
+            let space = inbox.space().expect("there is memory for what has arrived");
             assert!(!space.is_empty() && received - read + space.len() <= LITTLE.max(2 * most));
             let count = space.len().min(piece.len());
             space[..count].copy_from_slice(&piece[..count]);
@@ -161,12 +161,16 @@ fn by_inbox<'a>(pieces: impl Iterator<Item = &'a [u8]>, ends: &[usize], rows: Ro
 }
 
 fn take_all(inbox: &mut Inbox, rows: Rows, seen: &mut Vec<Seen>) -> Result<(), Malformed> {
+    let malformed = |unreadable| match unreadable {
+        Unreadable::Malformed => Malformed,
+        other => panic!("{other:?}"),
+    };
     loop {
         if rows == Rows::Together {
             seen.extend(inbox.take_rows().map(|row| Seen::Row(located(row))));
         }
-        let is_whole = inbox.has_message()?;
-        let Some(message) = inbox.take()? else {
+        let is_whole = inbox.has_message().map_err(malformed)?;
+        let Some(message) = inbox.take().map_err(malformed)? else {
             assert!(!is_whole);
             return Ok(());
         };

@@ -15,9 +15,16 @@ use std::time::{Duration, Instant};
 /// in trouble, and its connection is closed.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// When to ask again. A request that overtakes the query, which another connection carries, finds the session idle, and
-/// is forgotten.
+/// How long one message may take. One that has begun is on its way; if it doesn't arrive, that isn't the shard's doing, and
+/// waiting for it helps nobody.
+const MESSAGE: Duration = Duration::from_millis(100);
+
+/// When to ask again, at first; each pause is twice the one before. A request that overtakes the query, which another
+/// connection carries, finds the session idle, and is forgotten.
 const REPEAT: Duration = Duration::from_millis(50);
+
+/// When to ask no more: a request that is given up half way is more than some poolers can bear (PgBouncer 1.18 exits).
+const LAST: Duration = Duration::from_millis(500);
 
 /// Cancels what is still running and lets go of the connections.
 pub fn abandon(mut dispatch: Dispatch<'_, '_>) {
@@ -78,6 +85,9 @@ trait Query {
 
     /// Goes on with the answer without waiting. `Done` when nothing more is to be expected of it.
     fn advance(&mut self) -> Progress;
+
+    /// The number of the message of the answer that is just arriving.
+    fn unfinished_message(&self) -> Option<u64>;
 }
 
 impl Query for &mut ShardQuery<'_> {
@@ -92,6 +102,10 @@ impl Query for &mut ShardQuery<'_> {
     /// To its end: the connection is to be used again.
     fn advance(&mut self) -> Progress {
         self.discard()
+    }
+
+    fn unfinished_message(&self) -> Option<u64> {
+        self.connection.unfinished_message()
     }
 }
 
@@ -111,14 +125,23 @@ impl Query for Running {
             Liveness::Talking | Liveness::Dead => Progress::Done,
         }
     }
+
+    fn unfinished_message(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// A query that is being ended.
 struct Ending<Q> {
     query: Q,
     request: Request,
+    /// How long to wait before the next request, and when it is too late for one.
+    pause: Duration,
+    last: Instant,
     /// Whether the answer has ended.
     ended: bool,
+    /// The message that is just arriving, and until when it must be here.
+    unfinished: Option<(u64, Instant)>,
     /// Whether its sockets are others than at the last wait.
     changed: bool,
 }
@@ -129,7 +152,7 @@ enum Request {
     /// It is on its way.
     UnderWay(Cancelling),
     /// The server has taken it, or can't be reached for it. If that doesn't end the query, there is another one then.
-    Made { again: Instant },
+    Made { again: Option<Instant> },
 }
 
 impl<Q: Query> Ending<Q> {
@@ -139,11 +162,18 @@ impl<Q: Query> Ending<Q> {
     }
 
     fn with(query: Q, request: Request) -> Ending<Q> {
-        Ending { query, request, ended: false, changed: false }
+        let last = Instant::now() + LAST;
+        Ending { query, request, pause: REPEAT, last, ended: false, unfinished: None, changed: false }
     }
 
     fn is_over(&self) -> bool {
         self.ended && !matches!(self.request, Request::UnderWay(_))
+    }
+
+    /// Whether there is no point in waiting for it any longer.
+    fn is_hopeless(&self) -> bool {
+        let is_late = self.unfinished.is_some_and(|(_, until)| until <= Instant::now());
+        is_late && !matches!(self.request, Request::UnderWay(_))
     }
 
     /// Goes on without waiting. The request first: an answer may have no end without it.
@@ -153,6 +183,10 @@ impl<Q: Query> Ending<Q> {
             return Progress::Waiting;
         }
         let progress = self.query.advance();
+        let message = self.query.unfinished_message().filter(|_| progress == Progress::Waiting);
+        if message != self.unfinished.map(|(number, _)| number) {
+            self.unfinished = message.map(|number| (number, Instant::now() + MESSAGE));
+        }
         if progress == Progress::Done {
             self.ended = true;
             self.changed = true;
@@ -168,9 +202,11 @@ impl<Q: Query> Ending<Q> {
                     if cancelling.poll().is_pending() {
                         return changed | cancelling.socket_changed();
                     }
-                    self.request = Request::Made { again: Instant::now() + REPEAT };
+                    let again = Some(Instant::now() + self.pause).filter(|again| *again <= self.last);
+                    self.pause *= 2;
+                    self.request = Request::Made { again };
                 }
-                Request::Made { again } if !self.ended && *again <= Instant::now() => {
+                Request::Made { again: Some(again) } if !self.ended && *again <= Instant::now() => {
                     self.request = Request::UnderWay(self.query.cancel());
                 }
                 Request::Made { .. } | Request::Needless => return changed,
@@ -189,11 +225,13 @@ impl<Q: Query> Ending<Q> {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        match &self.request {
+        let request = match &self.request {
             Request::UnderWay(cancelling) => cancelling.deadline(),
-            Request::Made { again } if !self.ended => Some(*again),
+            Request::Made { again } if !self.ended => *again,
             _ => None,
-        }
+        };
+        let answer = self.unfinished.map(|(_, until)| until);
+        request.into_iter().chain(answer).min()
     }
 }
 
@@ -210,7 +248,8 @@ impl<Q: Query> Work for Endings<Q> {
         for ending in &mut self.endings {
             busy |= ending.advance() == Progress::Busy;
         }
-        let over = self.endings.iter().all(Ending::is_over) || self.deadline <= Instant::now();
+        let is_over = |ending: &Ending<Q>| ending.is_over() || ending.is_hopeless();
+        let over = self.endings.iter().all(is_over) || self.deadline <= Instant::now();
         Ok(match over {
             true => Progress::Done,
             false if busy => Progress::Busy,

@@ -1,9 +1,10 @@
 //! The query on its way: those of all shards of a call together, and where their answers go.
 
-use super::rows::Output;
+use super::rows::{Fault, Output};
 use super::shard_query::{Request, ShardQuery, Taker};
 use crate::error::{Problem, RemoteError};
 use crate::function::Reading;
+use crate::pg::elog;
 use crate::pool::Checkout;
 use crate::reactor::{Progress, Socket, Watch, Work};
 use crate::wire::{Arguments, Rows};
@@ -51,6 +52,16 @@ impl<'e, 'f> Dispatch<'e, 'f> {
         }
     }
 
+    /// Takes rows that were put aside.
+    fn catch_up(&mut self) -> Result<Progress, Problem> {
+        let Some(query) = self.queries.get_mut(self.output.turn()) else {
+            return Ok(Progress::Done);
+        };
+        let (column, database) = (self.output.place(), query.connection.database().clone());
+        let progress = elog::in_context(&|| context(self.label, &database, column()), || self.output.catch_up());
+        progress.map_err(|fault| query.faulty(fault))
+    }
+
     /// Gives the connections back, with the wait set for a later call.
     pub fn into_connections(mut self, watch: Option<Watch>) -> Vec<Checkout> {
         match &mut self.queries[..] {
@@ -62,16 +73,26 @@ impl<'e, 'f> Dispatch<'e, 'f> {
     }
 }
 
+/// CONTEXT of an error about a value that a shard has sent.
+fn context(label: &str, database: &str, column: Option<&str>) -> String {
+    let of_column = column.map(|column| format!(" column \"{column}\" of")).unwrap_or_default();
+    format!("PL/Proxy function {label}:{of_column} the result from database \"{database}\"")
+}
+
 /// Where the answer of one shard goes.
 struct Receiver<'a, 'f> {
     shard: usize,
     label: &'a str,
+    database: Rc<str>,
     output: &'a mut Output<'f>,
 }
 
 impl Taker for Receiver<'_, '_> {
-    fn rows(&mut self, reading: &Rc<Reading>, rows: Rows<'_>) -> Result<(), Problem> {
-        self.output.rows(self.shard, reading, rows)
+    fn rows(&mut self, reading: &Rc<Reading>, rows: Rows<'_>) -> Result<(), Fault> {
+        let column = self.output.place();
+        elog::in_context(&|| context(self.label, &self.database, column()), || {
+            self.output.rows(self.shard, reading, rows)
+        })
     }
 
     fn notice(&mut self, notice: &RemoteError) {
@@ -88,7 +109,8 @@ impl Work for Dispatch<'_, '_> {
             if query.is_finished() || self.output.is_behind(shard) {
                 continue;
             }
-            let mut receiver = Receiver { shard, label: self.label, output: self.output };
+            let database = query.connection.database().clone();
+            let mut receiver = Receiver { shard, label: self.label, database, output: self.output };
             let advanced = query.advance(&mut receiver)?;
             if advanced == Progress::Done && !self.request.is_rehearsal {
                 self.output.finished(shard);
@@ -96,7 +118,7 @@ impl Work for Dispatch<'_, '_> {
             progress = progress.and(advanced);
         }
         if !self.request.is_rehearsal {
-            progress = progress.and(self.output.catch_up()?);
+            progress = progress.and(self.catch_up()?);
         }
         if progress != Progress::Done && self.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
             return Err(Problem::QueryTimeout);

@@ -14,9 +14,42 @@ use crate::pg::row_type::RowType;
 use crate::pg::tuples::Tuples;
 use crate::pg::tuplestore::{RowStore, work_mem};
 use crate::reactor::Progress;
-use crate::wire::{Fields, Format, Malformed, Place, Rows};
+use crate::wire::{Fields, Format, Malformed, Place, Rows, Unreadable};
 use pgrx::pg_sys::Datum;
+use std::cell::Cell;
 use std::rc::Rc;
+
+/// What is wrong with a row.
+#[derive(Debug)]
+pub enum Fault {
+    /// It can't be read, so nothing else that its server sends can be trusted.
+    Malformed,
+    /// There is no memory of so many bytes for it.
+    NoMemory(usize),
+    /// It has a value that isn't one.
+    Value(Problem),
+}
+
+impl From<Malformed> for Fault {
+    fn from(_: Malformed) -> Fault {
+        Fault::Malformed
+    }
+}
+
+impl From<Unreadable> for Fault {
+    fn from(unreadable: Unreadable) -> Fault {
+        match unreadable {
+            Unreadable::NoMemory(length) => Fault::NoMemory(length),
+            Unreadable::Malformed | Unreadable::TooLong(_) => Fault::Malformed,
+        }
+    }
+}
+
+impl From<Problem> for Fault {
+    fn from(problem: Problem) -> Fault {
+        Fault::Value(problem)
+    }
+}
 
 /// How many rows, or bytes of them, are read before they are stored and their memory is given back.
 const TOGETHER: usize = 64;
@@ -84,8 +117,22 @@ impl<'f> Output<'f> {
         Ok(Output { reader: RowReader::new(returns), call, target })
     }
 
+    /// Says which column is being read when it is asked, for errors of the functions that read it. A single value has none.
+    pub fn place(&self) -> impl Fn() -> Option<&'f str> + use<'f> {
+        let (columns, column) = (&self.reader.returns.columns, self.reader.column.clone());
+        move || Some(columns.get(column.get()?)?.name.as_str()).filter(|name| !name.is_empty())
+    }
+
+    /// Whose rows are in the result next, or are being put there.
+    pub fn turn(&self) -> usize {
+        match &self.target {
+            Target::One { .. } => 0,
+            Target::Set(set) => set.turn,
+        }
+    }
+
     /// Takes rows of a shard. The local input functions may raise an ERROR.
-    pub fn rows(&mut self, shard: usize, reading: &Rc<Reading>, rows: Rows<'_>) -> Result<(), Problem> {
+    pub fn rows(&mut self, shard: usize, reading: &Rc<Reading>, rows: Rows<'_>) -> Result<(), Fault> {
         match &mut self.target {
             Target::One { rows: count, value } => {
                 for row in rows {
@@ -123,7 +170,7 @@ impl<'f> Output<'f> {
 
     /// Takes rows that were put aside if it is their turn now, but no more than a few thousand: shards and interrupts have
     /// their turn, too.
-    pub fn catch_up(&mut self) -> Result<Progress, Problem> {
+    pub fn catch_up(&mut self) -> Result<Progress, Fault> {
         let Target::Set(set) = &mut self.target else {
             return Ok(Progress::Done);
         };
@@ -165,7 +212,7 @@ impl<'f> Output<'f> {
 }
 
 impl Store {
-    fn put(&mut self, reader: &mut RowReader<'_>, reading: &Reading, row: Fields<'_>) -> Result<(), Problem> {
+    fn put(&mut self, reader: &mut RowReader<'_>, reading: &Reading, row: Fields<'_>) -> Result<(), Fault> {
         self.tuples.begin();
         self.scratch.enter(|| reader.append(reading, row, &mut self.tuples))?;
         self.tuples.end();
@@ -186,15 +233,17 @@ struct RowReader<'f> {
     returns: &'f Returns,
     places: Vec<Place>,
     scratch: Vec<u8>,
+    /// The column that is being read.
+    column: Rc<Cell<Option<usize>>>,
 }
 
 impl<'f> RowReader<'f> {
     fn new(returns: &'f Returns) -> RowReader<'f> {
-        RowReader { returns, places: Vec::new(), scratch: Vec::new() }
+        RowReader { returns, places: Vec::new(), scratch: Vec::new(), column: Rc::default() }
     }
 
     /// The row as the function's one value; `None` if it is NULL.
-    fn value(&mut self, reading: &Reading, row: Fields<'_>) -> Result<Option<Datum>, Problem> {
+    fn value(&mut self, reading: &Reading, row: Fields<'_>) -> Result<Option<Datum>, Fault> {
         if self.returns.are_rows {
             return self.row(reading, row, |row_type, values, nulls| row_type.form(values, nulls)).map(Some);
         }
@@ -207,7 +256,7 @@ impl<'f> RowReader<'f> {
     }
 
     /// The row as a row of the result.
-    fn append(&mut self, reading: &Reading, row: Fields<'_>, tuples: &mut Tuples) -> Result<(), Problem> {
+    fn append(&mut self, reading: &Reading, row: Fields<'_>, tuples: &mut Tuples) -> Result<(), Fault> {
         if self.returns.row_type.is_domain() {
             // Its constraints are about Datums.
             return self.row(reading, row, |_, values, nulls| {
@@ -234,7 +283,7 @@ impl<'f> RowReader<'f> {
         reading: &Reading,
         row: Fields<'_>,
         make: impl FnOnce(&RowType, &mut [Datum], &mut [bool]) -> T,
-    ) -> Result<T, Problem> {
+    ) -> Result<T, Fault> {
         let row_type = &self.returns.row_type;
         let (mut values, mut nulls) = (vec![Datum::null(); row_type.width()], vec![true; row_type.width()]);
         self.each(reading, row, |column, field, format, scratch| {
@@ -253,25 +302,23 @@ impl<'f> RowReader<'f> {
         reading: &Reading,
         row: Fields<'_>,
         mut take: impl FnMut(&ReturnColumn, Option<&[u8]>, Format, &mut Vec<u8>) -> Result<(), Problem>,
-    ) -> Result<(), Problem> {
-        let (count, mut fields) = row.iter().map_err(invalid)?;
+    ) -> Result<(), Fault> {
+        let (count, mut fields) = row.iter()?;
         if usize::from(count) != reading.width() {
-            return Err(Problem::InvalidRow);
+            return Err(Fault::Malformed);
         }
         if !reading.is_in_order() {
-            row.locate(&mut self.places).map_err(invalid)?;
+            row.locate(&mut self.places)?;
         }
-        for (column, (number, format)) in self.returns.columns.iter().zip(reading.columns()) {
+        for (index, (column, (number, format))) in self.returns.columns.iter().zip(reading.columns()).enumerate() {
+            self.column.set(Some(index));
             let field = match reading.is_in_order() {
-                true => fields.next().map_err(invalid)?,
+                true => fields.next()?,
                 false => row.field(&self.places[number]),
             };
             take(column, field, format, &mut self.scratch)?;
         }
-        if reading.is_in_order() { fields.end().map_err(invalid) } else { Ok(()) }
+        self.column.set(None);
+        if reading.is_in_order() { Ok(fields.end()?) } else { Ok(()) }
     }
-}
-
-fn invalid(_: Malformed) -> Problem {
-    Problem::InvalidRow
 }

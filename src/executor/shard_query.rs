@@ -4,6 +4,7 @@
 //! prepared, Parse is left out from the second time on. If a prepared statement turns out not to be what it was, the query is
 //! sent again without one.
 
+use super::rows::Fault;
 use super::under_way::UnderWay;
 use crate::cluster::PreparedStatements;
 use crate::error::{Problem, RemoteError};
@@ -39,7 +40,7 @@ pub struct Request<'f> {
 /// Who takes what a shard answers.
 pub trait Taker {
     /// Rows, and how they are to be read.
-    fn rows(&mut self, reading: &Rc<Reading>, rows: Rows<'_>) -> Result<(), Problem>;
+    fn rows(&mut self, reading: &Rc<Reading>, rows: Rows<'_>) -> Result<(), Fault>;
 
     /// A notice or a warning.
     fn notice(&mut self, notice: &RemoteError);
@@ -56,6 +57,8 @@ pub struct ShardQuery<'e> {
     /// Not known before the user's query has been described.
     reading: Option<Rc<Reading>>,
     tried_again: bool,
+    /// Whether the server has said things that a server doesn't say.
+    is_distrusted: bool,
     _under_way: UnderWay,
 }
 
@@ -95,6 +98,7 @@ impl<'e> ShardQuery<'e> {
             statement: "".into(),
             reading: None,
             tried_again: false,
+            is_distrusted: false,
         };
         query.request()?;
         Ok(query)
@@ -184,7 +188,8 @@ impl<'e> ShardQuery<'e> {
                 match self.connection.receive_rows() {
                     Ok(rows) if rows.is_empty() => {}
                     Ok(rows) => {
-                        taker.rows(reading, rows)?;
+                        let taken = taker.rows(reading, rows);
+                        taken.map_err(|fault| self.faulty(fault))?;
                         continue;
                     }
                     Err(problem) => return Err(self.lost(problem)),
@@ -308,8 +313,21 @@ impl<'e> ShardQuery<'e> {
 
     fn finish(&mut self) {
         self.stage = Stage::Finished;
-        self.connection.in_doubt = false;
+        self.connection.in_doubt = self.is_distrusted;
         self.connection.has_answered = true;
+    }
+
+    /// One of its rows can't be taken.
+    pub fn faulty(&mut self, fault: Fault) -> Problem {
+        let database = self.connection.database().to_string();
+        match fault {
+            Fault::Malformed => {
+                (self.is_distrusted, self.connection.in_doubt) = (true, true);
+                Problem::InvalidRow { database }
+            }
+            Fault::NoMemory(length) => Problem::MessageNoMemory { database, length },
+            Fault::Value(problem) => problem,
+        }
     }
 
     /// The connection has come to an end. If the server may have the query, nobody knows what has become of it.

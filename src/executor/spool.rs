@@ -3,7 +3,6 @@
 //! They are kept as they came over the wire, so that keeping them costs next to nothing: they become values once, when they
 //! are taken out. What is more than a budget goes to a temporary file.
 
-use crate::error::Problem;
 use crate::pg::temp_file::TempFile;
 use crate::wire::{Inbox, Rows, Unreadable};
 
@@ -61,10 +60,10 @@ pub struct SpooledRows {
 
 impl SpooledRows {
     /// The next ones; `None` if there are none left.
-    pub fn next(&mut self) -> Result<Option<Rows<'_>>, Problem> {
-        while !self.inbox.has_message().map_err(unreadable)? {
+    pub fn next(&mut self) -> Result<Option<Rows<'_>>, Unreadable> {
+        while !self.inbox.has_message()? {
             if let Some(file) = &mut self.file {
-                match file.read(self.inbox.space().map_err(unreadable)?) {
+                match file.read(self.inbox.space()?) {
                     0 => self.file = None,
                     count => self.inbox.received(count),
                 }
@@ -76,12 +75,5 @@ impl SpooledRows {
             }
         }
         Ok(Some(self.inbox.take_rows()))
-    }
-}
-
-fn unreadable(unreadable: Unreadable) -> Problem {
-    match unreadable {
-        Unreadable::NoMemory(length) => Problem::RowNoMemory(length),
-        Unreadable::TooLong(_) | Unreadable::Malformed => Problem::InvalidRow, // neither when the row came
     }
 }

@@ -13,6 +13,7 @@ use crate::pg::encoding;
 use crate::reactor::{Liveness, Socket, Watch};
 use crate::wire::{Malformed, Message, Outbox, Report, Rows, Unreadable};
 use std::io;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 /// How much a server may have to say that nobody has asked for. One that goes on and on would never be ready for a query.
@@ -22,7 +23,7 @@ const SMALL_TALK: usize = 1000;
 #[derive(Debug)]
 pub struct Connection {
     key: Key,
-    database: String,
+    database: Rc<str>,
     stream: Stream,
     canceller: Canceller,
     opened: Instant,
@@ -55,7 +56,7 @@ impl Connection {
         let Opened { stream, canceller, process_id } = opened;
         Connection {
             key,
-            database,
+            database: database.into(),
             stream,
             canceller,
             opened: now,
@@ -77,7 +78,7 @@ impl Connection {
     }
 
     /// Name of the database, for messages.
-    pub fn database(&self) -> &str {
+    pub fn database(&self) -> &Rc<str> {
         &self.database
     }
 
@@ -94,6 +95,11 @@ impl Connection {
     /// Whether all that was to be sent is on its way, so that the server may have it.
     pub fn has_sent_all(&self) -> bool {
         self.stream.has_sent_all()
+    }
+
+    /// The number of the message of which a part has been received; `None` if none has begun.
+    pub fn unfinished_message(&self) -> Option<u64> {
+        self.stream.unfinished_message()
     }
 
     /// For the reactor.

@@ -12,8 +12,10 @@ pub struct Stream {
     inbox: Inbox,
     /// What is to be sent. It goes out when messages are next looked for.
     pub outbox: Outbox,
-    /// Whether a write has failed: what was in the outbox then is lost.
-    has_lost: bool,
+    /// Why a write has failed, if one has: what was in the outbox then is lost.
+    failure: Option<io::Error>,
+    /// How many messages have been taken.
+    taken: u64,
 }
 
 /// Why there will be no more messages.
@@ -40,7 +42,7 @@ impl From<Malformed> for End {
 impl Stream {
     /// For a transport, of which these bytes have already been received.
     pub fn new(transport: Transport, received: Vec<u8>) -> Stream {
-        Stream { transport, inbox: Inbox::with(received), outbox: Outbox::default(), has_lost: false }
+        Stream { transport, inbox: Inbox::with(received), outbox: Outbox::default(), failure: None, taken: 0 }
     }
 
     /// For the reactor.
@@ -62,7 +64,7 @@ impl Stream {
 
     /// Whether all that was to be sent is on its way, so that the server may have it.
     pub fn has_sent_all(&self) -> bool {
-        self.outbox.unsent().is_empty() && !self.has_lost
+        self.outbox.unsent().is_empty() && self.failure.is_none()
     }
 
     /// Whether nothing is there that hasn't been read. It doesn't look at the socket.
@@ -79,7 +81,9 @@ impl Stream {
                 return Ok(false);
             }
             match self.transport.read(self.inbox.space()?) {
-                Ok(Some(0)) => return Err(End::Lost(io::ErrorKind::UnexpectedEof.into())),
+                Ok(Some(0)) => {
+                    return Err(End::Lost(self.failure.as_ref().map_or(io::ErrorKind::UnexpectedEof.into(), again)));
+                }
                 Ok(Some(count)) => self.inbox.received(count),
                 Ok(None) => return Ok(false),
                 Err(error) => return Err(End::Lost(error)),
@@ -90,7 +94,13 @@ impl Stream {
 
     /// Takes the next message; `None` if there is no whole one.
     pub fn take(&mut self) -> Result<Option<Message<'_>>, End> {
+        self.taken += 1;
         Ok(self.inbox.take()?)
+    }
+
+    /// The number of the message of which a part has been received; `None` if none has begun.
+    pub fn unfinished_message(&self) -> Option<u64> {
+        (!self.inbox.is_empty()).then_some(self.taken)
     }
 
     /// Takes the rows that come next and have been received.
@@ -105,9 +115,9 @@ impl Stream {
             match self.transport.write(self.outbox.unsent()) {
                 Ok(Some(count)) => self.outbox.sent(count),
                 Ok(None) => return,
-                Err(_) => {
+                Err(error) => {
                     self.outbox.clear();
-                    self.has_lost = true;
+                    self.failure = Some(error);
                     self.transport.set_readable();
                 }
             }
@@ -118,4 +128,9 @@ impl Stream {
     pub fn tidy(&mut self) {
         self.inbox.tidy();
     }
+}
+
+/// The same error once more.
+fn again(error: &io::Error) -> io::Error {
+    error.raw_os_error().map_or(error.kind().into(), io::Error::from_raw_os_error)
 }

@@ -71,7 +71,7 @@ fn case_02_black_hole_until_tcp_user_timeout(scene: &mut Scene) {
     // More than the buffers of both sides hold.
     let result = scene.text("select scene.swallow(0, repeat('x', 30000000))");
     // It can't have run: it hasn't been sent to its end.
-    expect_shard_error(result, "08006", "scene.swallow(2)", "fault_shard1", &[]);
+    expect_shard_error(result, "08006", "scene.swallow(2)", "fault_shard1", &["Connection timed out"]);
     expect_within(started, SECOND);
     scene.allow_memory(200_000);
 }
@@ -132,8 +132,8 @@ fn case_04_cancelled_while_trickled(scene: &mut Scene) {
         cancelled = meanwhile.cancel();
     });
     expect_cancelled(result);
-    // The rest of the answer is awaited for a second, so that the connection can be kept.
-    expect_within(cancelled, SECOND);
+    // Nobody waits for the rest of a message that takes so long.
+    expect_within(cancelled, SECOND / 10);
 }
 
 fn case_05_restart_between_two_calls(scene: &mut Scene) {
