@@ -30,7 +30,7 @@ flags = --release --locked --no-default-features --features pg$(major) $(older_r
 # The fault rig is a package of its own, without the library's features.
 fault = -p plproxy-fault --locked $(older_rust)
 
-.PHONY: all install uninstall installcheck lint pure fault fault-check fuzz setup test demo demo-stop bench clean help
+.PHONY: all install uninstall installcheck lint pure fault fault-check soak fuzz setup test demo demo-stop bench clean help
 
 all:
 	$(cargo) build $(flags)
@@ -65,7 +65,8 @@ pure:
 # TESTS="case_05 transaction" runs those whose names have one of these words in them.
 fault: all
 	$(cargo) test $(fault) --no-run
-	PG_CONFIG='$(pg_config)' tools/with-server fault $(MAKE) --no-print-directory fault-check
+	PG_CONFIG='$(pg_config)' SERVER_SETTINGS=tests/fault/postgresql.conf tools/with-server fault \
+	  $(MAKE) --no-print-directory fault-check
 
 # On the private server that PGHOST and PGPORT name. The cases share its databases.
 fault-check:
@@ -73,6 +74,12 @@ fault-check:
 # SECONDS of each target, or of TARGET alone.
 fuzz:
 	@TARGET='$(TARGET)' SECONDS_EACH='$(SECONDS)' fuzz/run
+
+# Fifty sessions for ten minutes, or SECONDS, with all kinds of faults. It prints what it has counted.
+soak: all
+	$(cargo) test $(fault) --no-run
+	PG_CONFIG='$(pg_config)' SERVER_SETTINGS=tests/fault/postgresql.conf SOAK_SECONDS='$(or $(SECONDS),600)' \
+	  tools/with-server fault $(MAKE) --no-print-directory fault-check TESTS='case_30_soak --nocapture'
 
 setup:
 	@PG_CONFIG='$(PG_CONFIG)' tools/setup
@@ -106,6 +113,7 @@ help:
 	@echo 'make installcheck  run the regression tests on a running server (PGHOST, PGPORT)'
 	@echo 'make demo          watch calls being routed to four shards; KEEP=1 leaves the demo running, make demo-stop ends it'
 	@echo 'make fault         broken networks, shards and poolers; TESTS="word word" selects cases by their names'
+	@echo 'make soak          fifty sessions for ten minutes, with faults all the time; SECONDS=60 changes how long'
 	@echo 'make test          lint, pure tests, build; regression, pooler, TLS, fault, upgrade and memory tests on private servers'
 	@echo 'make bench         compare our speed and memory with the C version; QUICK=1 takes three minutes, ROWS=pattern selects'
 	@echo 'make lint          formatting, clippy, documentation'

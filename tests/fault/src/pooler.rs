@@ -29,6 +29,7 @@ impl Pooler {
         let settings = format!(
             "[databases]\n* = host={home} port={port} user={user}\n[pgbouncer]\nlisten_addr =\nlisten_port = 6432\n\
              unix_socket_dir = {here}\nauth_type = any\npool_mode = {mode}\ndefault_pool_size = 20\n\
+             max_client_conn = 500\n\
              logfile = {here}/log\n"
         );
         fs::write(&path, settings).expect("its settings");

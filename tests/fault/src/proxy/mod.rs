@@ -252,6 +252,11 @@ impl Proxy {
         self.shared.rules.add(when, action)
     }
 
+    /// From now on this one happens no more. What it has stalled goes on.
+    pub fn take_back(&self, fault: &Fault) {
+        self.shared.rules.remove(fault);
+    }
+
     /// From now on this becomes of those who want to connect. Connections that are there stay.
     pub fn listen(&mut self, listening: Listening) {
         if listening == self.listening {

@@ -156,6 +156,10 @@ impl Rules {
         fault
     }
 
+    pub fn remove(&self, fault: &Fault) {
+        self.0.lock().expect("no panic in here").retain(|other| !Arc::ptr_eq(&other.0, &fault.0));
+    }
+
     pub fn clear(&self) {
         self.0.lock().expect("no panic in here").clear();
     }

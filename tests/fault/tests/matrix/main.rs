@@ -1,6 +1,14 @@
 //! The fault matrix. Each case has the number of its row.
 #![allow(missing_docs)]
 
+mod asides;
+mod callers;
 mod cancel;
 mod connecting;
+mod drift;
+mod encoding;
+mod malformed;
+mod memory;
 mod network;
+mod scripted;
+mod soak;
