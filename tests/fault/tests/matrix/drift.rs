@@ -14,10 +14,8 @@ cases! {
     case_24_errors_of_the_function_itself: direct, session, transaction;
     case_25_number_of_columns: direct, session, transaction;
     case_25_names_of_columns: direct, session, transaction;
-    #[ignore = "waits for a CONTEXT that names function and column"]
     case_25_types_of_columns: direct, session, transaction;
     case_25_a_function_that_one_shard_lacks: direct, session, transaction;
-    #[ignore = "waits for a CONTEXT that names function and column"]
     case_25_null_into_a_domain: direct, session, transaction;
 }
 

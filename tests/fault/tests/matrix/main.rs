@@ -4,6 +4,7 @@
 mod asides;
 mod callers;
 mod cancel;
+mod configuration;
 mod connecting;
 mod drift;
 mod encoding;
