@@ -53,7 +53,11 @@ fn case_22_broken_functions(scene: &mut Scene) {
         ("config", "key := null; val := '1'; return next;", call("key must not be NULL")),
         ("config", "key := 'query_timeout'; val := null; return next;", call("val must not be NULL")),
         ("config", "key := 'kwery_timeout'; val := '1'; return next;", call("Unknown config param: kwery_timeout")),
-        ("config", "key := 'query_timeout'; val := 'x'; return next;", call("query_timeout: expected a number, got 'x'")),
+        (
+            "config",
+            "key := 'query_timeout'; val := 'x'; return next;",
+            call("query_timeout: expected a number, got 'x'"),
+        ),
         ("config", "key := 'default_user'; val := 'x'; return next;", call("default_user: Expect ")),
         ("partitions", "raise 'out of order' using errcode = '55000';", ("55000", "out of order")),
         ("partitions", "return;", call("get_partlist: invalid part count")),
@@ -155,7 +159,11 @@ fn case_22_change_while_a_call_waits(scene: &mut Scene) {
         meanwhile.rig.batch_execute(swap).unwrap();
     });
     assert_eq!(result.unwrap(), ["shard0:x", "shard1:x", "shard2:x", "shard3:x"], "it ends as it began");
-    assert_eq!(scene.texts("select * from echo_all('x')").unwrap(), ["shard3:x", "shard2:x"], "the next one is another");
+    assert_eq!(
+        scene.texts("select * from echo_all('x')").unwrap(),
+        ["shard3:x", "shard2:x"],
+        "the next one is another"
+    );
     wait_until("connections of no use to be closed", || scene.proxy(0).open_connections() == 0);
     let connstrs: Vec<_> = (0..4).map(|shard| scene.shard_conninfo(shard)).collect();
     scene.add_cluster("shards", &connstrs);

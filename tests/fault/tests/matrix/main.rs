@@ -13,3 +13,4 @@ mod memory;
 mod network;
 mod scripted;
 mod soak;
+mod tls;
