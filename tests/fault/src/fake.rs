@@ -1,7 +1,7 @@
 //! A server that says what a closure says.
 //!
 //! What it owns: the listening socket, and the conversation's beginning: cancel requests are counted and closed, as a server
-//! does, TLS is refused unless the closure wants to answer. The rest is the closure's, which is called once for each
+//! does, TLS is refused. The rest is the closure's, which is called once for each
 //! connection, in a thread of its own. The connection is closed when it returns.
 
 use crate::proxy::Address;
@@ -30,6 +30,18 @@ struct Shared {
 impl Fake {
     /// A server that talks so. An error of the closure ends the connection; the client's going is none of ours.
     pub fn new(talk: impl Fn(&mut Peer) -> io::Result<()> + Send + Sync + 'static) -> Fake {
+        Fake::start(Peer::begin, talk)
+    }
+
+    /// As [`Fake::new`], but the closure has the whole conversation, from the first byte on.
+    pub fn from_first_byte(talk: impl Fn(&mut Peer) -> io::Result<()> + Send + Sync + 'static) -> Fake {
+        Fake::start(|_, _| Ok(true), talk)
+    }
+
+    fn start(
+        begin: fn(&mut Peer, &Shared) -> io::Result<bool>,
+        talk: impl Fn(&mut Peer) -> io::Result<()> + Send + Sync + 'static,
+    ) -> Fake {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         let port = listener.local_addr().expect("the socket has an address").port();
         let shared = Arc::new(Shared::default());
@@ -45,7 +57,7 @@ impl Fake {
                         shared.streams.lock().expect("no panic in here").push(remembered);
                     }
                     let mut peer = Peer { stream, startup: HashMap::new() };
-                    if let Ok(true) = peer.begin(&shared) {
+                    if let Ok(true) = begin(&mut peer, &shared) {
                         let _ = talk(&mut peer);
                     }
                     let _ = peer.stream.shutdown(Shutdown::Both);

@@ -221,7 +221,11 @@ fn floods() -> Vec<(&'static str, Vec<u8>, Vec<u8>)> {
         ("long notices", vec![], wire::report(b'N', "NOTICE", "00000", &"x".repeat(50_000))),
         ("rows", begun(), data_row(&[Some(b"x")])),
         ("rows of nothing", begun(), data_row(&[None])),
-        ("parameters after the rows", [begun(), wire::command_complete("SELECT 0")].concat(), wire::parameter_status("x", "y")),
+        (
+            "parameters after the rows",
+            [begun(), wire::command_complete("SELECT 0")].concat(),
+            wire::parameter_status("x", "y"),
+        ),
         ("notices after an error", wire::error("XX000", "x"), wire::report(b'N', "NOTICE", "00000", "x")),
         ("a row without an end", [&begun()[..], b"D\x3f\xff\xff\x00\0\x01\x3f\xff\xfe\xf0"].concat(), vec![b'x'; 100]),
     ]

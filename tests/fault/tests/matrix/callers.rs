@@ -225,7 +225,10 @@ fn case_31_two_cursors_on_one_shard(scene: &mut Scene) {
         assert_eq!(scene.text("fetch a").unwrap(), number.to_string());
         assert_eq!(scene.text("fetch b").unwrap(), (2 * number).to_string());
         assert_eq!(scene.text("fetch c").unwrap(), (2 * number).to_string());
-        assert_eq!(scene.text(&format!("select echo(1, 'between{number}')")).unwrap(), format!("shard1:between{number}"));
+        assert_eq!(
+            scene.text(&format!("select echo(1, 'between{number}')")).unwrap(),
+            format!("shard1:between{number}")
+        );
     }
     scene.run("close a");
     assert_eq!(scene.texts("fetch 2 from b").unwrap(), ["8", "10"]);

@@ -14,10 +14,8 @@ cases! {
     case_24_errors_of_the_function_itself: direct, session, transaction;
     case_25_number_of_columns: direct, session, transaction;
     case_25_names_of_columns: direct, session, transaction;
-    #[ignore = "waits for a CONTEXT that names function and column"]
     case_25_types_of_columns: direct, session, transaction;
     case_25_a_function_that_one_shard_lacks: direct, session, transaction;
-    #[ignore = "waits for a CONTEXT that names function and column"]
     case_25_null_into_a_domain: direct, session, transaction;
 }
 
@@ -47,7 +45,9 @@ fn warm_up(scene: &mut Scene, query: &str) {
 
 fn case_24_function_replaced(scene: &mut Scene) {
     scene.on_shards(COUNTED);
-    scene.on_shards("create function scene.f() returns integer language sql as $$ select nextval('scene.runs'); select 1 $$");
+    scene.on_shards(
+        "create function scene.f() returns integer language sql as $$ select nextval('scene.runs'); select 1 $$",
+    );
     scene.on_coordinator(
         "create function scene.f() returns integer language plproxy as $$ cluster 'shards'; run on 1; $$",
     );
@@ -358,7 +358,8 @@ fn case_25_a_function_that_one_shard_lacks(scene: &mut Scene) {
     assert_eq!(scene.texts("select scene.t()").unwrap(), ["(1,x)"; 4]);
     scene.on_shard(2, "drop function scene.t()");
     expect_disagreement(scene, "42883", &["[fault_shard2] REMOTE ERROR: function scene.t() does not exist"]);
-    scene.on_shard(2, "create function scene.t() returns table (a integer, c text) language sql as $$ select 1, 'x' $$");
+    scene
+        .on_shard(2, "create function scene.t() returns table (a integer, c text) language sql as $$ select 1, 'x' $$");
     expect_disagreement(scene, "42703", &["[fault_shard2] REMOTE ERROR: column \"b\" does not exist"]);
 }
 

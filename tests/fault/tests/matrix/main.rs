@@ -4,6 +4,7 @@
 mod asides;
 mod callers;
 mod cancel;
+mod configuration;
 mod connecting;
 mod drift;
 mod encoding;
@@ -12,3 +13,4 @@ mod memory;
 mod network;
 mod scripted;
 mod soak;
+mod tls;

@@ -69,7 +69,8 @@ fn case_16_more_than_a_message_may_have(scene: &mut Scene) {
     assert_eq!(scene.text("select length(wide(1, 1, 1000000))").unwrap(), "1000000");
     for query in ["select wide(1, 1, 1100000)", "select wide(1, 1, 300000000)"] {
         let (result, peak) = peak(scene.pid(), || scene.texts(query));
-        let error = expect_shard_error(result, "54000", "public.wide(3)", "fault_shard1", &["plproxy.max_message_size"]);
+        let error =
+            expect_shard_error(result, "54000", "public.wide(3)", "fault_shard1", &["plproxy.max_message_size"]);
         assert!(error.hint().is_some_and(|hint| hint.contains("max_message_size")), "{error:?}");
         assert!(peak < 16 * 1024, "{peak} kB at the peak");
     }
@@ -109,7 +110,10 @@ const ROWS: usize = 625_000;
 fn case_16_many_rows_of_many_partitions(scene: &mut Scene) {
     let address = scene.upstream();
     let connstrs: Vec<_> = (0..16)
-        .map(|number| scene.conninfo(&address, &shard_database(number % SHARDS)) + &format!(" fallback_application_name=p{number}"))
+        .map(|number| {
+            scene.conninfo(&address, &shard_database(number % SHARDS))
+                + &format!(" fallback_application_name=p{number}")
+        })
         .collect();
     scene.add_cluster("sixteen", &connstrs);
     scene.on_coordinator(

@@ -309,7 +309,8 @@ fn settle(soak: &Soak<'_>, session: Session) -> (Vitals, Vitals) {
     }
     probe(&mut client, 0);
     let after = Vitals::of(pid);
-    if (after.sockets, after.temporary) != (before.sockets, before.temporary) || after.anonymous > before.anonymous + 1 {
+    if (after.sockets, after.temporary) != (before.sockets, before.temporary) || after.anonymous > before.anonymous + 1
+    {
         soak.wrong(format!("descriptors: {before:?} has become {after:?}"));
     }
     if after.memory > before.memory + 32 * 1024 {
