@@ -75,10 +75,11 @@ fault-check:
 fuzz:
 	@TARGET='$(TARGET)' SECONDS_EACH='$(SECONDS)' fuzz/run
 
-# Fifty sessions for ten minutes, or SECONDS, with all kinds of faults. It prints what it has counted.
+# Fifty sessions for ten minutes, or SECONDS, with all kinds of faults: half of the time directly, half through a pooler. It
+# prints what it has counted.
 soak: all
 	$(cargo) test $(fault) --no-run
-	PG_CONFIG='$(pg_config)' SERVER_SETTINGS=tests/fault/postgresql.conf SOAK_SECONDS='$(or $(SECONDS),600)' \
+	PG_CONFIG='$(pg_config)' SERVER_SETTINGS=tests/fault/postgresql.conf SOAK_SECONDS=$$(($(or $(SECONDS),600) / 2)) \
 	  tools/with-server fault $(MAKE) --no-print-directory fault-check TESTS='case_30_soak --nocapture'
 
 setup:

@@ -194,6 +194,9 @@ impl<'f> Output<'f> {
                 return Ok(Progress::Waiting);
             }
             set.turn += 1;
+            if set.shards.get(set.turn).is_some_and(|shard| shard.early.is_some()) {
+                return Ok(Progress::Busy); // it is to be known whose rows are read
+            }
         }
         Ok(Progress::Done)
     }

@@ -14,7 +14,7 @@ use std::mem::ManuallyDrop;
 
 thread_local! {
     // Never dropped, like everything that lives as long as the backend.
-    static UNDER_WAY: ManuallyDrop<RefCell<BTreeMap<u64, Running>>> = const { ManuallyDrop::new(RefCell::new(BTreeMap::new())) };
+    static UNDER_WAY: ManuallyDrop<RefCell<BTreeMap<u64, Running>>> = ManuallyDrop::default();
     static LAST: Cell<u64> = const { Cell::new(0) };
 }
 

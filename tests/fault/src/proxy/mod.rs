@@ -313,9 +313,12 @@ impl Proxy {
         self.shared.rules.clear();
         self.listen(Listening::Accepting);
         self.shared.silenced.lock().expect("no panic in here").clear();
-        for connection in self.open().iter().filter(|connection| connection.has_vanished()) {
-            connection.close();
-        }
+        self.close_vanished();
+    }
+
+    /// Closes what has vanished, as its peer's system does in the end.
+    pub fn close_vanished(&self) {
+        self.open().iter().filter(|connection| connection.has_vanished()).for_each(|connection| connection.close());
     }
 
     /// Whether it has been told to do nothing but to pass messages on.

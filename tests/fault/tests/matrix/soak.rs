@@ -257,6 +257,7 @@ fn make_faults(soak: &Soak<'_>) {
             let is_over = *end <= now;
             if is_over {
                 soak.proxies[*proxy].take_back(fault);
+                soak.proxies[*proxy].close_vanished();
             }
             !is_over
         });
