@@ -162,16 +162,17 @@ fn case_24_table_altered(scene: &mut Scene) {
             ] {
                 for sql in [ddl, undo] {
                     scene.on_shard(1, sql);
-                    match scene.text(&query) {
-                        // The server doesn't notice before it reads the function's first row. It isn't run again.
-                        Err(error) if function == "t" => {
-                            expect_error::<()>(Err(error), "42804", &["attribute", "has wrong type"]);
-                        }
-                        result => assert_eq!(result.unwrap(), "1x", "{function}, {sql}, {prepared}"),
+                    let mut calls = 1;
+                    let mut result = scene.text(&query);
+                    // The server doesn't notice before it reads the function's first row, in each of the sessions that a
+                    // pooler may have there. It isn't run again.
+                    while function == "t" && result.is_err() && calls < 10 {
+                        expect_error(result, "42804", &["attribute", "has wrong type"]);
+                        calls += 1;
+                        result = scene.text(&query);
                     }
-                    assert_eq!(runs(scene), 1, "{function}, {sql}, {prepared}");
-                    assert_eq!(scene.text(&query).unwrap(), "1x", "{function}, {sql}, {prepared}");
-                    assert_eq!(runs(scene), 1, "{function}, {sql}, {prepared}");
+                    assert_eq!(result.unwrap(), "1x", "{function}, {sql}, {prepared}");
+                    assert_eq!(runs(scene), calls, "{function}, {sql}, {prepared}");
                 }
             }
             // More columns than are wanted: only a query that takes what there is has a problem. Where it isn't prepared, its
