@@ -174,7 +174,7 @@ fn case_27_answer_while_idle(scene: &mut Scene) {
     for (name, bytes) in [
         ("a row", row.clone()),
         ("rows and an end", [row.clone(), ended()].concat()),
-        ("a whole answer", answer(&[row.clone()])),
+        ("a whole answer", answer(std::slice::from_ref(&row))),
         ("a notice and a whole answer", [wire::report(b'N', "NOTICE", "00000", "x"), answer(&[row])].concat()),
         ("an end", ended()),
         ("ready", wire::ready_for_query()),

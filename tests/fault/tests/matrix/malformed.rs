@@ -308,7 +308,7 @@ fn case_18_more_than_the_answer(scene: &mut Scene) {
     let evil = data_row(&[Some(b"evil")]);
     for (name, more) in [
         ("ReadyForQuery", ready_for_query()),
-        ("another answer", answer(&[evil.clone()])),
+        ("another answer", answer(std::slice::from_ref(&evil))),
         ("the end of another answer", [evil, ended()].concat()),
         ("an error", wire::error("XX000", "evil")),
         ("a length of 0", with_length(b'D', 0)),
