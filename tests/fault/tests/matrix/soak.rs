@@ -117,6 +117,8 @@ fn case_30_soak(scene: &mut Scene) {
     // Without faults everything is as it was at the beginning.
     let vitals: Vec<_> = sessions.into_iter().flatten().map(|session| settle(&soak, session)).collect();
     let mut tally = soak.tally.into_inner().unwrap();
+    // A shard can't know that a call whose connection has vanished is over, and holds its locks.
+    (0..SHARDS).for_each(|shard| scene.proxy_mut(shard).heal());
     check_bumps(scene, &mut tally);
     report(&tally, &vitals, started.elapsed());
     assert!(tally.wrong.is_empty(), "{:#?}", tally.wrong);
