@@ -89,6 +89,8 @@
 //!   must be safe while a transaction is being aborted.
 //! * **Interrupts are served between things**: in the reactor's loop, when no connection is being polled, and between the
 //!   elements of a SPLIT, before any connection is taken; and wherever user code does it itself.
+//! * **A FATAL doesn't unwind.** The backend exits from wherever it is, and nothing on the stack is dropped. What must be
+//!   done then is registered ([`pg::exit`]): shards are told to cancel, idle sessions are ended.
 //! * **In doubt means closed.** A connection is marked before a step that could leave it in an unknown state, and unmarked
 //!   after; one that comes back with the mark isn't used again.
 //! * **Text is UTF-8** inside and on the wire; [`pg::encoding`] converts at the border to the server.

@@ -28,14 +28,14 @@ const NOT_TEXT: [(&str, &[u8]); 7] = [
     ("a NUL", b"a\0b"),
 ];
 
-/// From text to the value that has it inside, as a server would send it.
-type Form = fn(&[u8]) -> Vec<u8>;
+/// A type's text form of a word.
+type Literal = fn(&[u8]) -> Vec<u8>;
 
 fn case_17_data(scene: &mut Scene) {
     scripted::begin(scene);
     scene.on_coordinator("create domain scene.word as text");
     // Types that come in binary form and such that come as text; what is the text of each.
-    let types: [(&str, Form); 8] = [
+    let types: [(&str, Literal); 8] = [
         ("text", <[u8]>::to_vec),
         ("varchar(100)", <[u8]>::to_vec),
         ("bpchar", <[u8]>::to_vec),

@@ -1,7 +1,7 @@
 //! Servers that don't want TLS, or whose answer isn't theirs alone: row 21. Certificates are the business of `tests/tls`.
 
 use plproxy_fault::cases;
-use plproxy_fault::expect::expect_shard_error;
+use plproxy_fault::expect::{expect_cancelled, expect_shard_error, expect_within};
 use plproxy_fault::fake::Fake;
 use plproxy_fault::scene::Scene;
 use plproxy_fault::wire::{self, authentication, contains};
@@ -16,7 +16,10 @@ cases! {
     case_21_bytes_behind_the_answer: direct;
     case_21_no_answer: direct;
     case_21_no_handshake: direct;
+    case_04_trickled_handshake: direct;
 }
+
+const SECOND: Duration = Duration::from_secs(1);
 
 /// The request for TLS: its length and its code.
 const REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
@@ -129,4 +132,37 @@ fn case_21_no_handshake(scene: &mut Scene) {
         assert_eq!(heard.first(), Some(&0x16), "{options}: a handshake");
         assert!(!contains(&heard, CANARY.as_bytes()) && !contains(&heard, b"user\0"), "{options}: not in clear text");
     }
+}
+
+/// A handshake whose bytes come so slowly that it would take hours: the deadline passes, and a cancel acts at once.
+fn case_04_trickled_handshake(scene: &mut Scene) {
+    let server = Fake::from_first_byte(move |peer| {
+        peer.stream().read_exact(&mut [0; 8])?;
+        peer.stream().write_all(b"S")?;
+        // The head of a record with a ServerHello of 16 kB, and of its body as much as anybody waits for.
+        for byte in [0x16, 3, 3, 0x40, 0, 2, 0, 0x3f, 0xfc].into_iter().chain(std::iter::repeat(3)) {
+            std::thread::sleep(SECOND / 5);
+            peer.stream().write_all(&[byte])?;
+        }
+        Ok(())
+    });
+    scene.on_coordinator(
+        "create function scene.fake() returns text language plproxy as $$ cluster 'fake'; run on 0; $$",
+    );
+    for options in STRICT {
+        let connstr = scene.conninfo(&server.address(), "fake") + " connect_timeout=2 " + options;
+        scene.add_cluster("fake", &[connstr]);
+        let started = Instant::now();
+        expect_shard_error(scene.text("select scene.fake()"), "08001", "scene.fake(0)", "fake", &["connect timeout"]);
+        expect_within(started, 2 * SECOND);
+    }
+    let connstr = scene.conninfo(&server.address(), "fake") + " sslmode=require";
+    scene.add_cluster("fake", &[connstr]);
+    let mut cancelled = Instant::now();
+    let result = scene.meanwhile("select scene.fake()", |meanwhile| {
+        meanwhile.pause(500);
+        cancelled = meanwhile.cancel();
+    });
+    expect_cancelled(result);
+    expect_within(cancelled, SECOND / 10);
 }
