@@ -438,7 +438,9 @@ fn case_18_too_many_scram_iterations(scene: &mut Scene) {
         let steps = vec![authentication(10, b"SCRAM-SHA-256\0\0"), challenge];
         let scripted = Scripted::new(scene, move |_, peer| say_steps(peer, &steps));
         let started = Instant::now();
-        expect_shard_error(scene.text("select scene.fake()"), "08001", "scene.fake(0)", "fake", &[]);
+        // More than fits into a number isn't one.
+        let text = if iterations.len() > 20 { "" } else { "SCRAM iterations, of which no more than" };
+        expect_shard_error(scene.text("select scene.fake()"), "08001", "scene.fake(0)", "fake", &[text]);
         assert!(started.elapsed() < Duration::from_secs(5), "{iterations} iterations");
         scripted.wait_for_closed(1);
     }
