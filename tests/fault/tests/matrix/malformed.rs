@@ -61,6 +61,9 @@ fn flaws_of(scene: &mut Scene, sqlstate: &str, name: &str, bad: Vec<u8>) -> Vec<
             }
             let next =
                 scene.texts(&format!("select scene.{function}()")).map_err(|error| format!("next: {error:?}"))?;
+            if next == ["good"] {
+                scripted.wait_for_closed(1); // whoever counts has to notice first
+            }
             if next != ["good"] || scripted.closed() != 1 || scripted.server.sessions() != 2 {
                 return Err("the connection is still used".to_owned());
             }
