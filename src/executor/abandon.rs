@@ -230,7 +230,8 @@ impl<Q: Query> Ending<Q> {
             Request::Made { again } if !self.ended => *again,
             _ => None,
         };
-        let answer = self.unfinished.map(|(_, until)| until);
+        // What has passed was acted upon; waiting for it again would be no waiting.
+        let answer = self.unfinished.map(|(_, until)| until).filter(|until| *until > Instant::now());
         request.into_iter().chain(answer).min()
     }
 }

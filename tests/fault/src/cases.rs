@@ -1,28 +1,25 @@
 //! From a case to its tests.
 
-/// Makes the tests of a module's cases: `direct::case_…`, `session::…`, `transaction::…`. To be used once in a module. A line
-/// may have attributes, and a case more than one line, if the paths differ in them.
+/// Makes the tests of a module's cases: `direct::case_…`, `session::…`, `transaction::…`. To be used once in a module.
 ///
 /// ```no_run
 /// # use plproxy_fault::{cases, scene::Scene};
 /// cases! {
-///     case_05_restart: direct;
-///     #[ignore = "waits for something"]
-///     case_05_restart: session, transaction;
+///     case_05_restart: direct, session, transaction;
 /// }
 /// # fn case_05_restart(_: &mut Scene) {}
 /// ```
 #[macro_export]
 macro_rules! cases {
-    ($($(#[$attribute:meta])* $case:ident: $($path:ident),+;)+) => {
+    ($($case:ident: $($path:ident),+;)+) => {
         mod direct {
-            $($crate::case_on_path!(direct Direct; [$(#[$attribute])*] $case: $($path)+);)+
+            $($crate::case_on_path!(direct Direct; $case: $($path)+);)+
         }
         mod session {
-            $($crate::case_on_path!(session Session; [$(#[$attribute])*] $case: $($path)+);)+
+            $($crate::case_on_path!(session Session; $case: $($path)+);)+
         }
         mod transaction {
-            $($crate::case_on_path!(transaction Transaction; [$(#[$attribute])*] $case: $($path)+);)+
+            $($crate::case_on_path!(transaction Transaction; $case: $($path)+);)+
         }
     };
 }
@@ -31,24 +28,23 @@ macro_rules! cases {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! case_on_path {
-    (direct $variant:ident; $attributes:tt $case:ident: direct $($rest:ident)*) => {
-        $crate::case_on_path!(@test $variant $attributes $case);
+    (direct $variant:ident; $case:ident: direct $($rest:ident)*) => {
+        $crate::case_on_path!(@test $variant $case);
     };
-    (session $variant:ident; $attributes:tt $case:ident: session $($rest:ident)*) => {
-        $crate::case_on_path!(@test $variant $attributes $case);
+    (session $variant:ident; $case:ident: session $($rest:ident)*) => {
+        $crate::case_on_path!(@test $variant $case);
     };
-    (transaction $variant:ident; $attributes:tt $case:ident: transaction $($rest:ident)*) => {
-        $crate::case_on_path!(@test $variant $attributes $case);
+    (transaction $variant:ident; $case:ident: transaction $($rest:ident)*) => {
+        $crate::case_on_path!(@test $variant $case);
     };
-    (@test $variant:ident [$($attribute:tt)*] $case:ident) => {
+    (@test $variant:ident $case:ident) => {
         #[test]
-        $($attribute)*
         fn $case() {
             $crate::scene::run($crate::scene::Path::$variant, super::$case);
         }
     };
-    ($path:ident $variant:ident; $attributes:tt $case:ident: $other:ident $($rest:ident)*) => {
-        $crate::case_on_path!($path $variant; $attributes $case: $($rest)*);
+    ($path:ident $variant:ident; $case:ident: $other:ident $($rest:ident)*) => {
+        $crate::case_on_path!($path $variant; $case: $($rest)*);
     };
-    ($path:ident $variant:ident; $attributes:tt $case:ident:) => {};
+    ($path:ident $variant:ident; $case:ident:) => {};
 }

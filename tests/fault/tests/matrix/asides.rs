@@ -1,6 +1,6 @@
 //! What servers say without being asked: row 27, and the floods of row 18.
 
-use crate::scripted::{self, Scripted, answer, begun, ended, serve};
+use crate::scripted::{self, Scripted, answer, begun, ended};
 use plproxy_fault::cases;
 use plproxy_fault::expect::{expect_cancelled, expect_error};
 use plproxy_fault::fake::Peer;
@@ -115,11 +115,7 @@ fn case_27_notify_on_a_pooled_connection(scene: &mut Scene) {
 fn say_while_idle(scene: &mut Scene, bytes: Vec<u8>) -> (Scripted, Arc<AtomicUsize>) {
     let said = Arc::new(AtomicUsize::new(0));
     let theirs = said.clone();
-    let scripted = Scripted::new(scene, move |session, peer| {
-        peer.log_in()?;
-        if session > 0 {
-            return serve(peer, "good");
-        }
+    let scripted = Scripted::at_first(scene, move |peer| {
         loop {
             peer.hear_request()?;
             peer.say(&answer(&[data_row(&[Some(b"first")])]))?;
@@ -151,11 +147,7 @@ fn case_27_talk_while_idle(scene: &mut Scene) {
 /// Whether a connection is usable must not take for ever to find out.
 fn case_27_flood_while_idle(scene: &mut Scene) {
     scripted::begin(scene);
-    let scripted = Scripted::new(scene, |session, peer| {
-        peer.log_in()?;
-        if session > 0 {
-            return serve(peer, "good");
-        }
+    let scripted = Scripted::at_first(scene, |peer| {
         peer.hear_request()?;
         peer.say(&answer(&[data_row(&[Some(b"first")])]))?;
         flood(peer, wire::parameter_status("x", "y"))
@@ -238,11 +230,7 @@ fn with_floods(scene: &mut Scene, mut call: impl FnMut(&mut Scene, &str, &Atomic
     for (name, first, forever) in floods() {
         let is_under_way = Arc::new(AtomicBool::new(false));
         let theirs = is_under_way.clone();
-        let scripted = Scripted::new(scene, move |session, peer| {
-            peer.log_in()?;
-            if session > 0 {
-                return serve(peer, "good");
-            }
+        let scripted = Scripted::at_first(scene, move |peer| {
             peer.hear_request()?;
             peer.say(&first)?;
             theirs.store(true, SeqCst);

@@ -39,11 +39,7 @@ fn flaws_of(scene: &mut Scene, sqlstate: &str, name: &str, bad: Vec<u8>) -> Vec<
     let mut flaws = Vec::new();
     for function in ["fake", "fakes"] {
         let bad = bad.clone();
-        let scripted = Scripted::new(scene, move |session, peer| {
-            peer.log_in()?;
-            if session > 0 {
-                return serve(peer, "good");
-            }
+        let scripted = Scripted::at_first(scene, move |peer| {
             peer.hear_request()?;
             peer.say(&bad)
         });
@@ -318,11 +314,7 @@ fn case_18_more_than_the_answer(scene: &mut Scene) {
         ("half a message", message(b'D', b"\0\x01\0\0\0\x04evil")[..7].to_vec()),
     ] {
         let is_half = name == "half a message";
-        let scripted = Scripted::new(scene, move |session, peer| {
-            peer.log_in()?;
-            if session > 0 {
-                return serve(peer, "good");
-            }
+        let scripted = Scripted::at_first(scene, move |peer| {
             peer.hear_request()?;
             peer.say(&[answer(&[good()]), more.clone()].concat())?;
             match is_half {

@@ -1,6 +1,6 @@
 //! Answers that are larger than they should be: row 16.
 
-use crate::scripted::{self, Scripted, begun, serve};
+use crate::scripted::{self, Scripted, begun};
 use plproxy_fault::cases;
 use plproxy_fault::expect::{expect_error, expect_shard_error};
 use plproxy_fault::scene::Scene;
@@ -84,11 +84,7 @@ fn case_16_a_length_that_isnt_true(scene: &mut Scene) {
     scripted::begin(scene);
     scene.run("set statement_timeout = '500ms'");
     for kind in [b'D', b'E', b'N', b'S', b'T'] {
-        let scripted = Scripted::new(scene, move |session, peer| {
-            peer.log_in()?;
-            if session > 0 {
-                return serve(peer, "good");
-            }
+        let scripted = Scripted::at_first(scene, move |peer| {
             peer.hear_request()?;
             // Almost 1 GB, of which 100 kB come, and one field that says the same.
             let head = [&[kind][..], &0x3fff_ff00_u32.to_be_bytes(), b"\0\x01\x3f\xff\xfe\xf0"].concat();

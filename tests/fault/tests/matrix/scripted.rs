@@ -46,6 +46,17 @@ impl Scripted {
         Scripted { server, gone }
     }
 
+    /// One whose first session goes on like this after the login, and whose others are those of a server in its right mind.
+    pub fn at_first(scene: &mut Scene, talk: impl Fn(&mut Peer) -> io::Result<()> + Send + Sync + 'static) -> Scripted {
+        Scripted::new(scene, move |session, peer| {
+            peer.log_in()?;
+            match session {
+                0 => talk(peer),
+                _ => serve(peer, "good"),
+            }
+        })
+    }
+
     /// Waits until the client has closed so many sessions.
     pub fn wait_for_closed(&self, count: usize) {
         wait_until("the connection to be closed", || self.gone.load(SeqCst) >= count);
