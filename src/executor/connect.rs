@@ -1,7 +1,7 @@
 //! Getting the connections for a call: idle ones from the pool, the rest opened in parallel.
 
 use crate::error::Problem;
-use crate::pg::waitevent::WAIT_EXTENSION;
+use crate::pg::waitevent::WaitEvent;
 use crate::pool::{self, Checkout, Key, Opening};
 use crate::reactor::{self, Interrupts, Progress, Socket, Work};
 use std::task::Poll;
@@ -30,7 +30,7 @@ pub fn connect(keys: Vec<Key>, limits: Limits) -> Result<Vec<Checkout>, Problem>
         .collect::<Result<Vec<_>, _>>()?;
     let mut connecting = Connecting { slots, changed: false };
     // Interrupted or failed, it just drops: half-open sockets are closed, and nothing has run anywhere.
-    reactor::run(&mut connecting, &mut None, WAIT_EXTENSION, Interrupts::Serve)?;
+    reactor::run(&mut connecting, &mut None, WaitEvent::Connect, Interrupts::Serve)?;
     Ok(connecting.slots.into_iter().filter_map(Slot::connection).collect())
 }
 

@@ -44,7 +44,8 @@ use crate::cluster::{self, ClusterOptions};
 use crate::error::{Problem, Result};
 use crate::function::{Destination, Function, Name, RemoteQuery, RunOn};
 use crate::pg::calls::Call;
-use crate::pg::{guc, interrupts, waitevent};
+use crate::pg::waitevent::WaitEvent;
+use crate::pg::{guc, interrupts};
 use crate::pool::{Checkout, Key};
 use crate::reactor::{self, Interrupts};
 use crate::settings;
@@ -176,9 +177,7 @@ impl Execution<'_> {
         let mut dispatch = Dispatch::new(self.label, &request, connections, arguments, deadline, &mut self.output)?;
         let mut watch = dispatch.take_watch();
         // An ERROR that unwinds out of here (an interrupt, an input function's) is held until the shards have been told.
-        match interrupts::catch(|| {
-            reactor::run(&mut dispatch, &mut watch, waitevent::WAIT_EXTENSION, Interrupts::Serve)
-        }) {
+        match interrupts::catch(|| reactor::run(&mut dispatch, &mut watch, WaitEvent::Execute, Interrupts::Serve)) {
             Ok(Ok(())) => Ok(dispatch.into_connections(watch)),
             Ok(Err(Problem::QueryTimeout)) => {
                 abandon::abandon_late(dispatch);
