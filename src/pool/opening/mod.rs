@@ -31,10 +31,11 @@ pub use session::Opened;
 use super::connection::Connection;
 use super::idle::Slot;
 use super::{Checkout, Key};
-use crate::conninfo::{self, Defaults, Environment, Isolated, ProcessEnvironment, Settings};
+use crate::conninfo::{self, Defaults, Environment, Escape, Isolated, ProcessEnvironment, Settings};
 use crate::error::Problem;
-use crate::pg::build;
+use crate::pg::{build, session as own_session};
 use crate::reactor::{Socket, Wakeup};
+use crate::settings;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -54,11 +55,15 @@ impl Opening {
     /// Begins to connect. `timeout` is for the whole attempt, whatever hosts and addresses there are; without one, the
     /// connection string's own counts.
     pub fn new(key: Key, timeout: Option<Duration>) -> Result<Opening, Problem> {
-        let settings = settings(&key)?;
-        let own = ProcessEnvironment { os_user: None };
-        let environment: &dyn Environment = if key.is_callers { &Isolated } else { &own };
-        let defaults =
-            Defaults { socket_dir: build::socket_dir(), sysconf_dir: build::sysconf_dir(), port: build::port() };
+        let settings = given(&key)?;
+        let process = ProcessEnvironment { os_user: None };
+        let environment: &dyn Environment = if key.is_callers { &Isolated } else { &process };
+        let defaults = Defaults {
+            socket_dir: build::socket_dir(),
+            sysconf_dir: build::sysconf_dir(),
+            port: build::port(),
+            application_name: application_name(),
+        };
         let mut endpoint = conninfo::resolve(&settings, environment, &defaults)?;
         if key.is_callers {
             endpoint.require_auth = endpoint.require_auth.and_password();
@@ -102,6 +107,19 @@ impl Opening {
     }
 }
 
+/// What `plproxy.application_name` comes to in this session; `None` if there is to be no such name.
+fn application_name() -> Option<String> {
+    let format = settings::application_name()?;
+    Some(conninfo::expand(&format, |escape| match escape {
+        Escape::ApplicationName => own_session::application_name(),
+        Escape::ClusterName => own_session::cluster_name(),
+        Escape::SessionId => Some(own_session::id()),
+        Escape::Database => own_session::database(),
+        Escape::ProcessId => Some(std::process::id().to_string()),
+        Escape::User => own_session::user(),
+    }))
+}
+
 /// Options that name what this server has to log in with, or have it write files.
 const NOT_FOR_CALLERS: [&str; 6] = ["service", "passfile", "sslcert", "sslkey", "sslpassword", "sslkeylogfile"];
 
@@ -118,7 +136,7 @@ fn check_callers(settings: &Settings) -> Result<(), Problem> {
 
 /// What the connection string says, with user and password of the user mapping where it says nothing, and the role as
 /// the last resort.
-fn settings(key: &Key) -> Result<Settings, Problem> {
+fn given(key: &Key) -> Result<Settings, Problem> {
     let mut settings = Settings::parse(&key.connstr)?;
     if key.is_callers {
         check_callers(&settings)?;
