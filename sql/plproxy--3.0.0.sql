@@ -35,3 +35,10 @@ LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'plproxy_xxh3_uu
 
 CREATE FUNCTION plproxy_route(cluster text, hash int8, OUT partition int4, OUT endpoint text)
 LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'plproxy_route';
+
+-- Whether the servers of a cluster's partitions are there, and how far away: latency is that of a round trip, in milliseconds.
+
+CREATE FUNCTION plproxy_ping(cluster text, OUT partition int4, OUT host text, OUT port int4, OUT database text,
+    OUT reachable boolean, OUT latency float8, OUT server_version text, OUT in_recovery boolean, OUT error text)
+RETURNS SETOF record
+LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'plproxy_ping';

@@ -17,6 +17,7 @@ use crate::pg::encoding;
 use crate::pg::memory::OwnedContext;
 use crate::pg::options::{self, OptionOwner};
 use crate::pg::row_type::{ResultShape, result_shape};
+use crate::views;
 use pgrx::pg_sys::{self, Datum, Oid};
 
 /// Declares the C function `$name(fcinfo)`, version 1 calling convention, which runs `$body`.
@@ -79,6 +80,11 @@ entry_point!(
 entry_point!(
     /// `plproxy_route(cluster text, hash int8)`: where a hash value goes.
     plproxy_route, pg_finfo_plproxy_route, route
+);
+
+entry_point!(
+    /// `plproxy_ping(cluster text)`: whether a cluster's servers are there.
+    plproxy_ping, pg_finfo_plproxy_ping, views::ping
 );
 
 fn call(call: Call) -> Result<Datum> {

@@ -25,7 +25,7 @@ pub fn connect(keys: Vec<Key>, limits: Limits) -> Result<Vec<Checkout>, Problem>
         .zip(idle)
         .map(|(key, idle)| match idle {
             Some(connection) => Ok(Slot::Open(connection)),
-            None => Opening::new(key, limits.timeout).map(|opening| Slot::Opening(Box::new(opening))),
+            None => Opening::new(key, limits.timeout, None).map(|opening| Slot::Opening(Box::new(opening))),
         })
         .collect::<Result<Vec<_>, _>>()?;
     let mut connecting = Connecting { slots, changed: false };

@@ -33,12 +33,15 @@ mod abandon;
 mod connect;
 mod depth;
 mod dispatch;
+mod ping;
 mod route;
 mod rows;
 mod shard_query;
 mod split;
 mod spool;
 mod under_way;
+
+pub use ping::{Finding, Server, ping};
 
 use crate::cluster::{self, ClusterOptions};
 use crate::error::{Problem, Result};

@@ -1,12 +1,12 @@
 //! One connection: everything that belongs to it, in one value.
 
-use super::Key;
 use super::cancel::Canceller;
 use super::idle::Slot;
 use super::opening::Opened;
 use super::statements::Statements;
 use super::stream::{End, Stream, Traffic};
 use super::tls::TlsError;
+use super::{Key, Place};
 use crate::error::{Problem, RemoteError};
 use crate::pg::elog::SqlState;
 use crate::pg::encoding;
@@ -80,6 +80,12 @@ impl Connection {
     /// Name of the database, for messages.
     pub fn database(&self) -> &Rc<str> {
         &self.database
+    }
+
+    /// Where it goes.
+    pub fn place(&self) -> Place {
+        let (host, port) = self.canceller.server.place.clone();
+        Place { host, port: Some(port), database: self.database.to_string() }
     }
 
     /// Requests go in here. They are sent when the next message is looked for.

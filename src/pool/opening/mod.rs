@@ -31,7 +31,7 @@ pub use session::Opened;
 use super::connection::Connection;
 use super::idle::Slot;
 use super::{Checkout, Key};
-use crate::conninfo::{self, Defaults, Environment, Escape, Isolated, ProcessEnvironment, Settings};
+use crate::conninfo::{self, Defaults, Endpoint, Environment, Escape, Isolated, ProcessEnvironment, Settings};
 use crate::error::Problem;
 use crate::pg::{build, session as own_session};
 use crate::reactor::{Socket, Wakeup};
@@ -47,14 +47,35 @@ pub struct Opening {
     future: Pin<Box<dyn Future<Output = Result<Box<Connection>, Problem>>>>,
     awaited: Rc<Awaited>,
     wakeup: Wakeup,
-    database: String,
+    place: Place,
     deadline: Option<Instant>,
+}
+
+/// Where a connection goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// A host as it was written, or a socket's directory; before it is known which of them it will be, all of them.
+    pub host: String,
+    /// `None` as long as it may be one or the other.
+    pub port: Option<u16>,
+    /// Name of the database.
+    pub database: String,
+}
+
+impl Place {
+    fn of(endpoint: &Endpoint) -> Place {
+        let (hosts, mut ports): (Vec<_>, Vec<_>) =
+            endpoint.hosts.iter().map(|host| host.address.name_and_port()).unzip();
+        ports.dedup();
+        let port = ports.first().copied().filter(|_| ports.len() == 1);
+        Place { host: hosts.join(","), port, database: endpoint.dbname.clone() }
+    }
 }
 
 impl Opening {
     /// Begins to connect. `timeout` is for the whole attempt, whatever hosts and addresses there are; without one, the
-    /// connection string's own counts.
-    pub fn new(key: Key, timeout: Option<Duration>) -> Result<Opening, Problem> {
+    /// connection string's own counts, and without that `otherwise`.
+    pub fn new(key: Key, timeout: Option<Duration>, otherwise: Option<Duration>) -> Result<Opening, Problem> {
         let settings = given(&key)?;
         let process = ProcessEnvironment { os_user: None };
         let environment: &dyn Environment = if key.is_callers { &Isolated } else { &process };
@@ -71,12 +92,12 @@ impl Opening {
         for warning in &endpoint.warnings {
             crate::report::warning(warning.as_str());
         }
-        let database = endpoint.dbname.clone();
-        let deadline = timeout.or(endpoint.connect_timeout).map(|timeout| Instant::now() + timeout);
+        let place = Place::of(&endpoint);
+        let deadline = timeout.or(endpoint.connect_timeout).or(otherwise).map(|timeout| Instant::now() + timeout);
         let awaited = Rc::new(Awaited::default());
         let wakeup = Wakeup::new();
         let future = Box::pin(search::search(key, endpoint, deadline, awaited.clone(), Slot::acquire()?));
-        Ok(Opening { future, awaited, wakeup, database, deadline })
+        Ok(Opening { future, awaited, wakeup, place, deadline })
     }
 
     /// Goes on without waiting. Fails when no host would have us, or when the deadline has passed.
@@ -85,10 +106,15 @@ impl Opening {
         match self.wakeup.settle(|context| self.future.as_mut().poll(context)) {
             Poll::Ready(connection) => connection.map(|connection| Poll::Ready(Checkout::new(connection))),
             Poll::Pending if self.deadline.is_some_and(|deadline| deadline <= Instant::now()) => {
-                Err(Problem::ConnectTimeout(self.database.clone()))
+                Err(Problem::ConnectTimeout(self.place.database.clone()))
             }
             Poll::Pending => Ok(Poll::Pending),
         }
+    }
+
+    /// Where it goes.
+    pub fn place(&self) -> &Place {
+        &self.place
     }
 
     /// The socket that it waits for.
