@@ -78,3 +78,10 @@ LANGUAGE C AS 'MODULE_PATHNAME', 'plproxy_disconnect';
 CREATE FUNCTION plproxy_explain(call text, "analyze" boolean DEFAULT false, format text DEFAULT 'text')
 RETURNS SETOF text
 LANGUAGE C STRICT ROWS 10 AS 'MODULE_PATHNAME', 'plproxy_explain';
+
+-- Whether the servers of a cluster's partitions are there, and how far away: latency is that of a round trip, in milliseconds.
+
+CREATE FUNCTION plproxy_ping(cluster text, OUT partition int4, OUT host text, OUT port int4, OUT database text,
+    OUT reachable boolean, OUT latency float8, OUT server_version text, OUT in_recovery boolean, OUT error text)
+RETURNS SETOF record
+LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'plproxy_ping';

@@ -102,6 +102,10 @@ entry_point!(
     /// `plproxy_explain(call text, "analyze" boolean, format text) returns setof text`: see [`views::explain`].
     plproxy_explain, pg_finfo_plproxy_explain, views::explain
 );
+entry_point!(
+    /// `plproxy_ping(cluster text)`: whether a cluster's servers are there.
+    plproxy_ping, pg_finfo_plproxy_ping, views::ping
+);
 
 fn call(call: Call) -> Result<Datum> {
     if call.is_trigger() {

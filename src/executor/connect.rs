@@ -2,7 +2,7 @@
 
 use super::route::Share;
 use crate::error::Problem;
-use crate::pg::waitevent::WAIT_EXTENSION;
+use crate::pg::waitevent::WaitEvent;
 use crate::pool::{self, Checkout, Key, Opening};
 use crate::reactor::{self, Interrupts, Progress, Socket, Work};
 use std::task::Poll;
@@ -26,12 +26,12 @@ pub fn connect(keys: Vec<Key>, limits: Limits) -> Result<Vec<Checkout>, Problem>
         .zip(idle)
         .map(|(key, idle)| match idle {
             Some(connection) => Ok(Slot::Open(connection)),
-            None => Opening::new(key, limits.timeout).map(|opening| Slot::Opening(Box::new(opening))),
+            None => Opening::new(key, limits.timeout, None).map(|opening| Slot::Opening(Box::new(opening))),
         })
         .collect::<Result<Vec<_>, _>>()?;
     let mut connecting = Connecting { slots, changed: false };
     // Interrupted or failed, it just drops: half-open sockets are closed, and nothing has run anywhere.
-    reactor::run(&mut connecting, &mut None, WAIT_EXTENSION, Interrupts::Serve)?;
+    reactor::run(&mut connecting, &mut None, WaitEvent::Connect, Interrupts::Serve)?;
     Ok(connecting.slots.into_iter().filter_map(Slot::connection).collect())
 }
 

@@ -34,6 +34,7 @@ mod connect;
 mod depth;
 mod dispatch;
 mod explain;
+mod ping;
 mod plan;
 mod route;
 mod rows;
@@ -42,16 +43,18 @@ mod split;
 mod spool;
 mod under_way;
 
+pub use explain::{Explanation, analyze, plan, take_over, takes_over};
+pub use ping::{Finding, Server, ping};
+
 use crate::error::{Problem, Result};
 use crate::function::Function;
 use crate::pg::calls::Call;
-use crate::pg::{interrupts, waitevent};
+use crate::pg::interrupts;
+use crate::pg::waitevent::WaitEvent;
 use crate::pool::Checkout;
 use crate::reactor::{self, Interrupts};
 use crate::settings;
 use crate::wire::Arguments;
-pub use explain::{Explanation, analyze, plan, take_over, takes_over};
-
 use dispatch::Dispatch;
 use pgrx::pg_sys::Datum;
 use plan::Plan;
@@ -126,9 +129,7 @@ impl Execution<'_> {
             Dispatch::new(&self.plan.function.label, &request, connections, arguments, deadline, &mut self.output)?;
         let mut watch = dispatch.take_watch();
         // An ERROR that unwinds out of here (an interrupt, an input function's) is held until the shards have been told.
-        match interrupts::catch(|| {
-            reactor::run(&mut dispatch, &mut watch, waitevent::WAIT_EXTENSION, Interrupts::Serve)
-        }) {
+        match interrupts::catch(|| reactor::run(&mut dispatch, &mut watch, WaitEvent::Execute, Interrupts::Serve)) {
             Ok(Ok(())) => Ok(dispatch.into_connections(watch)),
             Ok(Err(Problem::QueryTimeout)) => {
                 abandon::abandon_late(dispatch);

@@ -38,6 +38,7 @@ pub mod portals;
 pub mod result_rows;
 pub mod roles;
 pub mod row_type;
+pub mod session;
 pub mod spi;
 pub mod temp_file;
 pub mod transactions;

@@ -1,6 +1,5 @@
 //! One connection: everything that belongs to it, in one value.
 
-use super::Key;
 use super::cancel::Canceller;
 use super::idle::Slot;
 use super::ledger::{Entry, Whereabouts};
@@ -8,6 +7,7 @@ use super::opening::Opened;
 use super::statements::Statements;
 use super::stream::{End, Stream, Traffic};
 use super::tls::TlsError;
+use super::{Key, Place};
 use crate::error::{Problem, RemoteError};
 use crate::pg::elog::SqlState;
 use crate::pg::encoding;
@@ -77,6 +77,13 @@ impl Connection {
     /// Name of the database, for messages.
     pub fn database(&self) -> &Rc<str> {
         &self.database
+    }
+
+    /// Where it goes.
+    pub fn place(&self) -> Place {
+        let whereabouts = &self.entry.whereabouts;
+        let (host, database) = (whereabouts.host.clone(), whereabouts.database.clone());
+        Place { host, port: Some(whereabouts.port), database }
     }
 
     /// Requests go in here. They are sent when the next message is looked for.

@@ -32,7 +32,7 @@ pub use cancel::{Canceller, Cancelling};
 pub use connection::{Connection, goes_on, remote_error};
 pub use idle::{checkout, close as close_idle, sweep};
 pub use ledger::{Entry, entries};
-pub use opening::Opening;
+pub use opening::{Opening, Place};
 pub use statements::{RemoteColumn, name_of};
 
 use crate::conninfo::Secret;

@@ -7,8 +7,10 @@ mod clusters;
 mod connections;
 mod explain;
 mod functions;
+mod ping;
 
 pub use clusters::clusters;
 pub use connections::{connections, disconnect};
 pub use explain::explain;
 pub use functions::functions;
+pub use ping::ping;
