@@ -30,7 +30,7 @@ flags = --release --locked --no-default-features --features pg$(major) $(older_r
 # The fault rig is a package of its own, without the library's features.
 fault = -p plproxy-fault --locked $(older_rust)
 
-.PHONY: all install uninstall installcheck lint pure fault fault-check soak fuzz setup test demo demo-stop bench clean help
+.PHONY: all install uninstall installcheck docs lint pure fault fault-check soak fuzz setup test demo demo-stop bench clean help
 
 all:
 	$(cargo) build $(flags)
@@ -50,6 +50,11 @@ installcheck:
 	@mkdir -p $(target)/regress
 	@'$(pg_regress)' --bindir='$(bindir)' --inputdir=tests/pg_regress --outputdir=$(target)/regress \
 	  $(or $(TESTS),--schedule=tests/pg_regress/schedule) || { cat $(target)/regress/regression.diffs 2>/dev/null; exit 1; }
+
+# DOCUMENT=word selects one by its name; UPDATE=1 writes what psql has printed into it.
+docs: all
+	@PG_CONFIG='$(pg_config)' UPDATE='$(UPDATE)' SERVER_SETTINGS=tests/docs/postgresql.conf \
+	  tools/with-server docs tests/docs/run $(DOCUMENT)
 
 lint:
 	cargo fmt --all --check
@@ -99,6 +104,7 @@ bench: setup all
 
 clean: demo-stop
 	@tools/with-server --stop test
+	@tools/with-server --stop docs
 	@tools/with-server --stop pooler
 	@tools/with-server --stop tls
 	@tools/with-server --stop fault
@@ -112,10 +118,11 @@ help:
 	@echo 'make               build the library for the PostgreSQL of PG_CONFIG'
 	@echo 'make install       install it there (DESTDIR is honoured); make uninstall removes it'
 	@echo 'make installcheck  run the regression tests on a running server (PGHOST, PGPORT)'
+	@echo 'make docs          run the examples of README.md and docs, and compare their output; DOCUMENT=word selects one'
 	@echo 'make demo          watch calls being routed to four shards; KEEP=1 leaves the demo running, make demo-stop ends it'
 	@echo 'make fault         broken networks, shards and poolers; TESTS="word word" selects cases by their names'
 	@echo 'make soak          fifty sessions for ten minutes, with faults all the time; SECONDS=60 changes how long'
-	@echo 'make test          lint, pure tests, build; regression, pooler, TLS, fault, upgrade and memory tests on private servers'
+	@echo 'make test          lint, pure tests, build; tests of behaviour and documents on private servers'
 	@echo 'make bench         compare our speed and memory with the C version; QUICK=1 takes three minutes, ROWS=pattern selects'
 	@echo 'make lint          formatting, clippy, documentation'
 	@echo 'make pure          the tests that need no server'
