@@ -401,3 +401,48 @@ impl fmt::Display for RemoteError {
         write!(out, "[{}] REMOTE {}: {}", self.database, self.severity, self.message)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    /// The texts of the `#[error]` attributes, with `…` for what is filled in. Empty where there is nothing else.
+    fn texts(source: &str) -> Vec<String> {
+        let source = source.split("#[cfg(test)]").next().unwrap_or_default();
+        let attributes = source.split("#[error(").skip(1).filter_map(|rest| rest.trim_start().strip_prefix('"'));
+        attributes
+            .map(|rest| {
+                let (mut text, mut inside) = (String::new(), false);
+                let mut characters = rest.chars();
+                while let Some(c) = characters.next().filter(|&c| c != '"') {
+                    match c {
+                        '{' => {
+                            text.push('…');
+                            inside = true;
+                        }
+                        '}' => inside = false,
+                        '\\' => text.extend(characters.next()),
+                        _ if inside => {}
+                        _ => text.push(c),
+                    }
+                }
+                text
+            })
+            .filter(|text| text.chars().any(char::is_alphabetic))
+            .collect()
+    }
+
+    #[test]
+    fn every_message_is_in_the_documentation() {
+        let documentation = include_str!("../docs/operations.md");
+        let sources = [
+            include_str!("error.rs"),
+            include_str!("conninfo/error.rs"),
+            include_str!("parser/error.rs"),
+            include_str!("pool/opening/questions.rs"),
+            include_str!("pool/tls/certificate_name.rs"),
+        ]
+        .map(texts);
+        assert!(sources.iter().all(|texts| !texts.is_empty()));
+        let missing: Vec<_> = sources.iter().flatten().filter(|text| !documentation.contains(*text)).collect();
+        assert!(missing.is_empty(), "docs/operations.md says nothing of {missing:#?}");
+    }
+}
