@@ -30,7 +30,7 @@ flags = --release --locked --no-default-features --features pg$(major) $(older_r
 # The fault rig is a package of its own, without the library's features.
 fault = -p plproxy-fault --locked $(older_rust)
 
-.PHONY: all install uninstall installcheck lint pure fault fault-check soak fuzz setup test demo demo-stop bench clean help
+.PHONY: all install uninstall installcheck lint pure fault fault-check soak fuzz setup test deb deb-check setup-deb demo demo-stop bench clean help
 
 all:
 	$(cargo) build $(flags)
@@ -44,7 +44,9 @@ install: $(if $(shell command -v cargo),all)
 uninstall:
 	rm -f '$(pkglibdir)/plproxy.so' $(foreach file,plproxy.control $(notdir $(wildcard sql/*.sql)),'$(extensiondir)/$(file)')
 
-# TESTS="topic topic" runs these alone.
+# On the server that PGHOST and PGPORT name, with plproxy installed: as a superuser (PGUSER), who and all others get in by its
+# unix socket without a password; it may be called from its own machine alone, and its databases regression and
+# plproxy_shard0 to 3 are made anew. TESTS="topic topic" runs these alone.
 installcheck:
 	@test -x '$(pg_regress)' || { echo >&2 'No pg_regress at $(pg_regress). It comes with the development files of PostgreSQL $(major).'; exit 1; }
 	@mkdir -p $(target)/regress
@@ -88,6 +90,17 @@ setup:
 test: setup
 	@PG_CONFIG='$(pg_config)' tools/test
 
+# The package is for whoever has Debian's or the PostgreSQL project's packages of that version.
+deb: setup-deb all
+	@PG_CONFIG='$(pg_config)' tools/deb
+
+# Installs and removes packages: THROWAWAY=yes says that the machine is made for that.
+deb-check: deb
+	@PG_CONFIG='$(pg_config)' THROWAWAY='$(THROWAWAY)' tools/deb-check
+
+setup-deb:
+	@PG_CONFIG='$(PG_CONFIG)' tools/setup debhelper $(if $(filter deb-check,$(MAKECMDGOALS)),lintian)
+
 demo: setup all
 	@PG_CONFIG='$(pg_config)' KEEP='$(KEEP)' tools/with-server demo demo/run
 
@@ -112,6 +125,7 @@ help:
 	@echo 'make               build the library for the PostgreSQL of PG_CONFIG'
 	@echo 'make install       install it there (DESTDIR is honoured); make uninstall removes it'
 	@echo 'make installcheck  run the regression tests on a running server (PGHOST, PGPORT)'
+	@echo 'make deb           a Debian package of it, in target/deb; make deb-check THROWAWAY=yes tries it on a machine made for that'
 	@echo 'make demo          watch calls being routed to four shards; KEEP=1 leaves the demo running, make demo-stop ends it'
 	@echo 'make fault         broken networks, shards and poolers; TESTS="word word" selects cases by their names'
 	@echo 'make soak          fifty sessions for ten minutes, with faults all the time; SECONDS=60 changes how long'
