@@ -30,7 +30,7 @@ flags = --release --locked --no-default-features --features pg$(major) $(older_r
 # The fault rig is a package of its own, without the library's features.
 fault = -p plproxy-fault --locked $(older_rust)
 
-.PHONY: all install uninstall installcheck lint pure fault fault-check soak fuzz setup test deb deb-check setup-deb demo demo-stop bench clean help
+.PHONY: all install uninstall installcheck lint pure fault fault-check soak fuzz setup test deb deb-check setup-deb dist demo demo-stop bench clean help
 
 all:
 	$(cargo) build $(flags)
@@ -101,6 +101,12 @@ deb-check: deb
 setup-deb:
 	@PG_CONFIG='$(PG_CONFIG)' tools/setup debhelper $(if $(filter deb-check,$(MAKECMDGOALS)),lintian)
 
+# What is committed, as PGXN wants it.
+version = $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
+dist:
+	@mkdir -p target
+	git archive --format=zip --prefix=plproxy-$(version)/ --output=target/plproxy-$(version).zip HEAD
+
 demo: setup all
 	@PG_CONFIG='$(pg_config)' KEEP='$(KEEP)' tools/with-server demo demo/run
 
@@ -126,6 +132,7 @@ help:
 	@echo 'make install       install it there (DESTDIR is honoured); make uninstall removes it'
 	@echo 'make installcheck  run the regression tests on a running server (PGHOST, PGPORT)'
 	@echo 'make deb           a Debian package of it, in target/deb; make deb-check THROWAWAY=yes tries it on a machine made for that'
+	@echo 'make dist          an archive of what is committed, for PGXN, in target'
 	@echo 'make demo          watch calls being routed to four shards; KEEP=1 leaves the demo running, make demo-stop ends it'
 	@echo 'make fault         broken networks, shards and poolers; TESTS="word word" selects cases by their names'
 	@echo 'make soak          fifty sessions for ten minutes, with faults all the time; SECONDS=60 changes how long'
