@@ -5,7 +5,7 @@ use super::cancel::Canceller;
 use super::idle::Slot;
 use super::opening::Opened;
 use super::statements::Statements;
-use super::stream::{End, Stream};
+use super::stream::{End, Stream, Traffic};
 use super::tls::TlsError;
 use crate::error::{Problem, RemoteError};
 use crate::pg::elog::SqlState;
@@ -95,6 +95,11 @@ impl Connection {
     /// Whether all that was to be sent is on its way, so that the server may have it.
     pub fn has_sent_all(&self) -> bool {
         self.stream.has_sent_all()
+    }
+
+    /// How much has been received and sent since the login.
+    pub fn traffic(&self) -> Traffic {
+        self.stream.traffic()
     }
 
     /// The number of the message of which a part has been received; `None` if none has begun.

@@ -32,6 +32,7 @@ pub use connection::{Connection, goes_on, remote_error};
 pub use idle::{checkout, retain, sweep};
 pub use opening::Opening;
 pub use statements::{RemoteColumn, name_of};
+pub use stream::Traffic;
 
 use crate::conninfo::Secret;
 use std::ops::{Deref, DerefMut};
