@@ -35,6 +35,7 @@ pub mod openssl;
 pub mod options;
 pub mod peer;
 pub mod portals;
+pub mod result_rows;
 pub mod roles;
 pub mod row_type;
 pub mod spi;
