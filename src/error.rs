@@ -67,6 +67,8 @@ pub enum Problem {
     Trigger,
     #[error("Function used in wrong context")]
     WrongContext,
+    #[error("statistics need \"plproxy\" in \"shared_preload_libraries\"")]
+    NotPreloaded,
     #[error("set-valued function called in context that cannot accept a set")]
     SetNotAccepted,
     #[error("unsupported pseudo type: {name} ({oid})")]
@@ -242,6 +244,7 @@ impl Problem {
                 | Variadic
                 | Trigger
                 | WrongContext
+                | NotPreloaded
                 | SetNotAccepted
                 | NoSuchFunction(_)
                 | ClusterNotFound(_)
@@ -270,6 +273,7 @@ impl Problem {
             NotVolatile | RunOnAllNeedsSet | SelectInDynamicRecord => b"42P13",
             Variadic | Trigger | WrongContext | SetNotAccepted | PseudoType { .. } => b"0A000",
             OptionsNull => b"22004",
+            NotPreloaded => b"55000",
             ClusterNotFound(_) => b"42704",
             TooManyConnections(_) => b"53300",
             TooDeep(_) => b"54001",
@@ -343,6 +347,11 @@ impl Problem {
                 Some("A superuser can allow more by \"plproxy.dynamic_connect\".".into())
             }
             Problem::MessageTooLong { .. } => Some("A larger \"plproxy.max_message_size\" lets it pass.".into()),
+            Problem::NotPreloaded => Some(
+                "Before PostgreSQL 17 shared memory is laid out when the server starts, so that has to be set, and the \
+                 server to be restarted."
+                    .into(),
+            ),
             Problem::MappingOption => Some("valid options are \"user\" and \"password\"".into()),
             Problem::Remote(error) => error.hint.as_ref().map(|hint| format!("Remote hint: {hint}")),
             _ => None,

@@ -17,6 +17,7 @@ use crate::pg::encoding;
 use crate::pg::memory::OwnedContext;
 use crate::pg::options::{self, OptionOwner};
 use crate::pg::row_type::{ResultShape, result_shape};
+use crate::views;
 use pgrx::pg_sys::{self, Datum, Oid};
 
 /// Declares the C function `$name(fcinfo)`, version 1 calling convention, which runs `$body`.
@@ -79,6 +80,19 @@ entry_point!(
 entry_point!(
     /// `plproxy_route(cluster text, hash int8)`: where a hash value goes.
     plproxy_route, pg_finfo_plproxy_route, route
+);
+
+entry_point!(
+    /// `plproxy_stat() returns setof record`: see [`views::stat`].
+    plproxy_stat, pg_finfo_plproxy_stat, views::stat::stat
+);
+entry_point!(
+    /// `plproxy_latency() returns setof record`.
+    plproxy_latency, pg_finfo_plproxy_latency, views::stat::latency
+);
+entry_point!(
+    /// `plproxy_stat_reset() returns void`.
+    plproxy_stat_reset, pg_finfo_plproxy_stat_reset, views::stat::reset
 );
 
 fn call(call: Call) -> Result<Datum> {

@@ -51,6 +51,7 @@ static MAX_CONNECTIONS: GucSetting<i32> = GucSetting::<i32>::new(0);
 static IDLE_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(0);
 static MAX_DEPTH: GucSetting<i32> = GucSetting::<i32>::new(4);
 static MAX_MESSAGE_SIZE: GucSetting<i32> = GucSetting::<i32>::new(KILOBYTES_OF_LONGEST);
+static TRACK_STAT: GucSetting<bool> = GucSetting::<bool>::new(true);
 static SQLSTATE: GucSetting<SqlStates> = GucSetting::<SqlStates>::new(SqlStates::Compatible);
 static PREPARE: GucSetting<Prepare> = GucSetting::<Prepare>::new(Prepare::Auto);
 
@@ -126,6 +127,14 @@ pub fn define() {
         GucContext::Suset,
         GucFlags::UNIT_KB,
     );
+    GucRegistry::define_bool_guc(
+        c"plproxy.track_stat",
+        c"Whether calls are counted, for plproxy_stat and plproxy_latency.",
+        c"Before PostgreSQL 17 they are counted only if plproxy is in \"shared_preload_libraries\".",
+        &TRACK_STAT,
+        GucContext::Suset,
+        GucFlags::default(),
+    );
     crate::pg::options::reserve_settings_prefix(c"plproxy");
 }
 
@@ -153,6 +162,11 @@ pub fn max_depth() -> usize {
 /// `plproxy.max_message_size`, in bytes.
 pub fn longest_message() -> usize {
     MAX_MESSAGE_SIZE.get() as usize * 1024
+}
+
+/// `plproxy.track_stat`.
+pub fn track_stat() -> bool {
+    TRACK_STAT.get()
 }
 
 /// Whether `plproxy.sqlstate` is `precise`.

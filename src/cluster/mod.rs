@@ -114,6 +114,16 @@ impl Access {
         Access { cluster, role_oid, role: roles::name(role_oid), login, is_callers: false, name: None }
     }
 
+    /// OID of the role that connections are for.
+    pub fn role(&self) -> u32 {
+        self.role_oid.to_u32()
+    }
+
+    /// The cluster's name; a CONNECT has none.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
     /// Says of a connection string that makes no sense where it comes from.
     pub fn to_blame(&self, problem: Problem) -> Problem {
         match (problem, &self.name) {

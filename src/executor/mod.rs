@@ -33,6 +33,7 @@ mod abandon;
 mod connect;
 mod depth;
 mod dispatch;
+mod observation;
 mod route;
 mod rows;
 mod shard_query;
@@ -48,8 +49,10 @@ use crate::pg::{guc, interrupts, waitevent};
 use crate::pool::{Checkout, Key};
 use crate::reactor::{self, Interrupts};
 use crate::settings;
+use crate::stat::Statistics;
 use crate::wire::{Arguments, Format};
 use dispatch::Dispatch;
+use observation::Observations;
 use pgrx::pg_sys::Datum;
 use route::Share;
 use rows::Output;
@@ -69,6 +72,7 @@ pub fn execute(function: &Function, call: Call) -> Result<Datum, Problem> {
         Destination::Cluster(name_of, run_on) => (cluster::by_name(&name(name_of, call)?)?, run_on),
     };
     let cluster = &access.cluster;
+    let statistics = Statistics::of(access.role(), access.name());
     let shape = &*function.shape(call)?;
     let split = Split::of_call(function, call)?;
     let shares = match &split {
@@ -92,11 +96,32 @@ pub fn execute(function: &Function, call: Call) -> Result<Datum, Problem> {
     let keys: Vec<_> = shares.iter().map(|share| access.key(share.endpoint)).collect();
     let output = Output::new(&shape.returns, function.returns_set, call, keys.len())?;
     let spares = || match run_on {
-        RunOn::Any if split.is_none() => route::others(&shares, cluster).map(|endpoint| access.key(endpoint)).collect(),
+        RunOn::Any if split.is_none() => {
+            let others = route::others(&shares, cluster).into_iter();
+            others.map(|partition| (partition, access.key(cluster.endpoint(partition)))).collect()
+        }
         _ => Vec::new(),
     };
-    let execution = Execution { label: &function.label, request, options: &cluster.options, arguments, output };
-    execution.run(keys, spares).map_err(|problem| access.to_blame(problem))
+    let mut observations = Observations::of(&shares);
+    let execution = Execution {
+        label: &function.label,
+        request,
+        options: &cluster.options,
+        arguments,
+        output,
+        observations: &mut observations,
+    };
+    // An ERROR that unwinds is held until the call has been counted.
+    let outcome = interrupts::catch(|| execution.run(keys, spares));
+    match &outcome {
+        Ok(Ok(_)) => {}
+        Ok(Err(problem)) => observations.failed(problem),
+        Err(_) => observations.interrupted(),
+    }
+    if let Some(statistics) = statistics {
+        observations.count(&statistics);
+    }
+    outcome.unwrap_or_else(|unwinding| unwinding.resume()).map_err(|problem| access.to_blame(problem))
 }
 
 /// The arguments for each share. If nothing is cut, they are encoded once, for all of them.
@@ -142,15 +167,18 @@ struct Execution<'f> {
     /// For each connection.
     arguments: Vec<Rc<Arguments>>,
     output: Output<'f>,
+    observations: &'f mut Observations,
 }
 
 impl Execution<'_> {
-    /// `spares` are where it may go as well if a connection can't be had.
-    fn run(mut self, keys: Vec<Key>, spares: impl FnOnce() -> Vec<Key>) -> Result<Datum, Problem> {
+    /// `spares` are partitions where it may go as well if a connection can't be had.
+    fn run(mut self, keys: Vec<Key>, spares: impl FnOnce() -> Vec<(usize, Key)>) -> Result<Datum, Problem> {
         let options = self.options;
         let limits = connect::Limits { lifetime: options.connection_lifetime, timeout: options.connect_timeout };
-        let mut connections = match connect::connect(keys, limits) {
-            Err(problem) if problem.is_unreachable() => connect::elsewhere(self.label, problem, spares(), limits)?,
+        let mut connections = match connect::connect(keys, limits, self.observations.current()) {
+            Err(problem) if problem.is_unreachable() => {
+                connect::elsewhere(self.label, problem, spares(), limits, self.observations)?
+            }
             result => result?,
         };
         let deadline = options.query_timeout.map(|timeout| Instant::now() + timeout);
@@ -173,23 +201,29 @@ impl Execution<'_> {
     ) -> Result<Vec<Checkout>, Problem> {
         let request = Request { is_rehearsal, ..self.request };
         let arguments = self.arguments.iter().cloned();
-        let mut dispatch = Dispatch::new(self.label, &request, connections, arguments, deadline, &mut self.output)?;
+        let observations = self.observations.current();
+        let mut dispatch =
+            Dispatch::new(self.label, &request, connections, arguments, deadline, &mut self.output, observations)?;
         let mut watch = dispatch.take_watch();
         // An ERROR that unwinds out of here (an interrupt, an input function's) is held until the shards have been told.
         match interrupts::catch(|| {
             reactor::run(&mut dispatch, &mut watch, waitevent::WAIT_EXTENSION, Interrupts::Serve)
         }) {
             Ok(Ok(())) => Ok(dispatch.into_connections(watch)),
-            Ok(Err(Problem::QueryTimeout)) => {
-                abandon::abandon_late(dispatch);
-                Err(Problem::QueryTimeout)
-            }
             Ok(Err(problem)) => {
-                abandon::abandon(dispatch);
+                dispatch.failed(&problem);
+                match problem {
+                    Problem::QueryTimeout => abandon::abandon_late(&mut dispatch),
+                    _ => abandon::abandon(&mut dispatch),
+                }
+                dispatch.conclude();
                 Err(problem)
             }
             Err(unwinding) => {
-                abandon::abandon(dispatch);
+                dispatch.unwound(&unwinding);
+                abandon::abandon(&mut dispatch);
+                dispatch.conclude();
+                drop(dispatch);
                 unwinding.resume()
             }
         }

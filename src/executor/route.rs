@@ -12,6 +12,8 @@ use pgrx::pg_sys::{Datum, Oid};
 /// A connection's share of a call.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Share {
+    /// The partition that it is for, or the lowest one of them.
+    pub partition: usize,
     /// The index of its connection string in the cluster.
     pub endpoint: usize,
     /// Under SPLIT the numbers of its elements, in order.
@@ -37,9 +39,11 @@ impl Route<'_> {
         let next = self.shares.len();
         let share = *self.by_endpoint[endpoint].get_or_insert(next);
         if share == next {
-            self.shares.push(Share { endpoint, elements: Vec::new() });
+            self.shares.push(Share { partition, endpoint, elements: Vec::new() });
         }
-        &mut self.shares[share]
+        let share = &mut self.shares[share];
+        share.partition = share.partition.min(partition);
+        share
     }
 
     /// Selects a partition for an element, which it gets once however often it is selected.
@@ -162,12 +166,14 @@ fn by_rows(route: &mut Route<'_>, rows: &Rows<'_>, length: usize, returns_set: b
     Ok(())
 }
 
-/// The endpoints that aren't among the shares, in random order.
-pub fn others(shares: &[Share], cluster: &Cluster) -> impl Iterator<Item = usize> {
-    let is_other = |endpoint: &usize| shares.iter().all(|share| share.endpoint != *endpoint);
-    let mut others: Vec<_> = (0..cluster.endpoint_count()).filter(is_other).collect();
+/// A partition of each endpoint that isn't among the shares, in random order.
+pub fn others(shares: &[Share], cluster: &Cluster) -> Vec<usize> {
+    let mut is_known = vec![false; cluster.endpoint_count()];
+    shares.iter().for_each(|share| is_known[share.endpoint] = true);
+    let is_other = |&partition: &usize| !std::mem::replace(&mut is_known[cluster.endpoint(partition)], true);
+    let mut others: Vec<_> = (0..cluster.partition_count()).filter(is_other).collect();
     fastrand::shuffle(&mut others);
-    others.into_iter()
+    others
 }
 
 fn numbered(number: u32, cluster: &Cluster) -> Result<usize, Problem> {

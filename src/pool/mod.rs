@@ -29,7 +29,7 @@ mod transport;
 
 pub use cancel::{Canceller, Cancelling};
 pub use connection::{Connection, goes_on, remote_error};
-pub use idle::{checkout, retain, sweep};
+pub use idle::{Found, checkout, retain, sweep};
 pub use opening::Opening;
 pub use statements::{RemoteColumn, name_of};
 pub use stream::Traffic;

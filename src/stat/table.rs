@@ -184,7 +184,7 @@ impl<'a> Table<'a> {
     }
 
     /// What has been counted.
-    pub fn rows(&self) -> impl Iterator<Item = Row> {
+    pub fn rows(self) -> impl Iterator<Item = Row> + use<'a> {
         self.hashes.iter().zip(self.entries.chunks(ENTRY)).filter_map(|(hash, entry)| {
             let hash = hash.load(Acquire);
             let stored = entry[CHECKSUM].load(Acquire);
