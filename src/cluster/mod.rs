@@ -114,6 +114,11 @@ impl Access {
         Access { cluster, role_oid, role: roles::name(role_oid), login, is_callers: false, name: None }
     }
 
+    /// OID of the role that connections are for.
+    pub fn role(&self) -> u32 {
+        self.role_oid.to_u32()
+    }
+
     /// The cluster's name; a CONNECT has none.
     pub fn name(&self) -> Option<&Rc<str>> {
         self.name.as_ref()

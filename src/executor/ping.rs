@@ -56,7 +56,7 @@ pub fn ping(access: &Access) -> Vec<Finding> {
     let patience = options.query_timeout.unwrap_or(PATIENCE);
     let keys: Vec<_> = (0..access.cluster.endpoint_count()).map(|endpoint| access.key(endpoint)).collect();
     // All that there are come first: opening one may mean to close another one that is idle.
-    let idle: Vec<_> = keys.iter().map(|key| pool::checkout(key, limits.lifetime)).collect();
+    let idle: Vec<_> = keys.iter().map(|key| pool::checkout(key, limits.lifetime).connection).collect();
     let pings = keys.into_iter().zip(idle).map(|(key, idle)| Ping::new(key, idle, limits, patience)).collect();
     let mut pings = Pings { pings, changed: false };
     let Ok(()) = reactor::run(&mut pings, &mut None, WaitEvent::Ping, Interrupts::Serve);
