@@ -9,7 +9,7 @@
 //! itself.
 
 use super::connect::Limits;
-use crate::cluster::Access;
+use crate::cluster::{Access, ClusterOptions};
 use crate::error::Problem;
 use crate::pg::encoding;
 use crate::pg::waitevent::WaitEvent;
@@ -50,11 +50,28 @@ pub struct Server {
 }
 
 /// What there is to be said of each of the cluster's connection strings, in their order.
+///
+/// Where there may not be as many connections at once, the rest is asked when the first ones have answered: a call to one
+/// partition would reach it.
 pub fn ping(access: &Access) -> Vec<Finding> {
-    let options = &access.cluster.options;
+    let keys: Vec<_> = (0..access.cluster.endpoint_count()).map(|endpoint| access.key(endpoint)).collect();
+    let mut findings = ping_at_once(keys.clone(), &access.cluster.options);
+    loop {
+        let has_no_room = |finding: &Finding| matches!(finding.outcome, Err(Problem::TooManyConnections(_)));
+        let left: Vec<_> = (0..keys.len()).filter(|&endpoint| has_no_room(&findings[endpoint])).collect();
+        let more = ping_at_once(left.iter().map(|&endpoint| keys[endpoint].clone()).collect(), &access.cluster.options);
+        if more.iter().all(has_no_room) {
+            return findings;
+        }
+        for (endpoint, finding) in left.into_iter().zip(more) {
+            findings[endpoint] = finding;
+        }
+    }
+}
+
+fn ping_at_once(keys: Vec<Key>, options: &ClusterOptions) -> Vec<Finding> {
     let limits = Limits { lifetime: options.connection_lifetime, timeout: options.connect_timeout };
     let patience = options.query_timeout.unwrap_or(PATIENCE);
-    let keys: Vec<_> = (0..access.cluster.endpoint_count()).map(|endpoint| access.key(endpoint)).collect();
     // All that there are come first: opening one may mean to close another one that is idle.
     let idle: Vec<_> = keys.iter().map(|key| pool::checkout(key, limits.lifetime)).collect();
     let pings = keys.into_iter().zip(idle).map(|(key, idle)| Ping::new(key, idle, limits, patience)).collect();
@@ -188,7 +205,10 @@ impl Ping {
                 self.server =
                     Some(Server { version: version.clone(), is_in_recovery: flag == "t", latency: Duration::ZERO });
             }
-            (None, _) => return Err(dialogue.connection.confused()),
+            (None, _) => {
+                dialogue.connection.in_doubt = true;
+                return Err(dialogue.connection.confused());
+            }
         }
         Ok(())
     }
