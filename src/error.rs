@@ -67,6 +67,10 @@ pub enum Problem {
     Trigger,
     #[error("Function used in wrong context")]
     WrongContext,
+    #[error("\"{0}\" is not the call of a plproxy function")]
+    NotACall(String),
+    #[error("unrecognized format \"{0}\": expect text or json")]
+    ExplainFormat(String),
     #[error("set-valued function called in context that cannot accept a set")]
     SetNotAccepted,
     #[error("unsupported pseudo type: {name} ({oid})")]
@@ -243,6 +247,8 @@ impl Problem {
                 | Trigger
                 | WrongContext
                 | SetNotAccepted
+                | NotACall(_)
+                | ExplainFormat(_)
                 | NoSuchFunction(_)
                 | ClusterNotFound(_)
                 | PartitionNumbers { .. }
@@ -269,6 +275,8 @@ impl Problem {
             PartitionNumbers { .. } | DuplicatePartition(_) | MissingPartition(_) | ServerPartitionCount(_) => b"42601",
             NotVolatile | RunOnAllNeedsSet | SelectInDynamicRecord => b"42P13",
             Variadic | Trigger | WrongContext | SetNotAccepted | PseudoType { .. } => b"0A000",
+            NotACall(_) => b"42809",
+            ExplainFormat(_) => b"22023",
             OptionsNull => b"22004",
             ClusterNotFound(_) => b"42704",
             TooManyConnections(_) => b"53300",
@@ -391,5 +399,50 @@ impl RemoteError {
 impl fmt::Display for RemoteError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "[{}] REMOTE {}: {}", self.database, self.severity, self.message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    /// The texts of the `#[error]` attributes, with `…` for what is filled in. Empty where there is nothing else.
+    fn texts(source: &str) -> Vec<String> {
+        let source = source.split("#[cfg(test)]").next().unwrap_or_default();
+        let attributes = source.split("#[error(").skip(1).filter_map(|rest| rest.trim_start().strip_prefix('"'));
+        attributes
+            .map(|rest| {
+                let (mut text, mut inside) = (String::new(), false);
+                let mut characters = rest.chars();
+                while let Some(c) = characters.next().filter(|&c| c != '"') {
+                    match c {
+                        '{' => {
+                            text.push('…');
+                            inside = true;
+                        }
+                        '}' => inside = false,
+                        '\\' => text.extend(characters.next()),
+                        _ if inside => {}
+                        _ => text.push(c),
+                    }
+                }
+                text
+            })
+            .filter(|text| text.chars().any(char::is_alphabetic))
+            .collect()
+    }
+
+    #[test]
+    fn every_message_is_in_the_documentation() {
+        let documentation = include_str!("../docs/operations.md");
+        let sources = [
+            include_str!("error.rs"),
+            include_str!("conninfo/error.rs"),
+            include_str!("parser/error.rs"),
+            include_str!("pool/opening/questions.rs"),
+            include_str!("pool/tls/certificate_name.rs"),
+        ]
+        .map(texts);
+        assert!(sources.iter().all(|texts| !texts.is_empty()));
+        let missing: Vec<_> = sources.iter().flatten().filter(|text| !documentation.contains(*text)).collect();
+        assert!(missing.is_empty(), "docs/operations.md says nothing of {missing:#?}");
     }
 }

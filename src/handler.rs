@@ -83,6 +83,26 @@ entry_point!(
 );
 
 entry_point!(
+    /// `plproxy_connections() returns setof record`: see [`views::connections`].
+    plproxy_connections, pg_finfo_plproxy_connections, views::connections
+);
+entry_point!(
+    /// `plproxy_clusters() returns setof record`: see [`views::clusters`].
+    plproxy_clusters, pg_finfo_plproxy_clusters, views::clusters
+);
+entry_point!(
+    /// `plproxy_functions() returns setof record`: see [`views::functions`].
+    plproxy_functions, pg_finfo_plproxy_functions, views::functions
+);
+entry_point!(
+    /// `plproxy_disconnect(cluster text) returns int4`: see [`views::disconnect`].
+    plproxy_disconnect, pg_finfo_plproxy_disconnect, views::disconnect
+);
+entry_point!(
+    /// `plproxy_explain(call text, "analyze" boolean, format text) returns setof text`: see [`views::explain`].
+    plproxy_explain, pg_finfo_plproxy_explain, views::explain
+);
+entry_point!(
     /// `plproxy_ping(cluster text)`: whether a cluster's servers are there.
     plproxy_ping, pg_finfo_plproxy_ping, views::ping
 );
@@ -92,8 +112,11 @@ fn call(call: Call) -> Result<Datum> {
         return Err(Problem::Trigger.into());
     }
     let function = function::get(call.function())?;
-    executor::execute(&function, call)
-        .map_err(|problem| crate::error::Error::from(problem).in_function(&function.label))
+    let result = match executor::takes_over(call) {
+        true => executor::take_over(&function, call),
+        false => function.usage.count(|| executor::execute(&function, call)),
+    };
+    result.map_err(|problem| crate::error::Error::from(problem).in_function(&function.label))
 }
 
 fn validate(call: Call) -> Result<Datum> {

@@ -61,7 +61,7 @@
 //! | module | owns |
 //! |---|---|
 //! | [`handler`] | the C entry points; where `Result` becomes `ereport` |
-//! | [`views`] | what users can look at |
+//! | [`views`] | what users can look at, and act upon, in SQL |
 //! | [`executor`] | one call: route, connections, dispatch, rows |
 //! | [`function`] | compiled functions and their cache |
 //! | [`cluster`] | from a name to partitions and options |

@@ -40,6 +40,11 @@ mod uri;
 #[cfg(test)]
 mod tests;
 
+/// A connection string as it can be shown to everybody; `None` if it is none, so that nobody can tell where its secrets are.
+pub fn without_secrets(connstr: &str) -> Option<String> {
+    Settings::parse(connstr).ok().map(|settings| settings.to_string())
+}
+
 #[allow(unused_imports, reason = "the whole interface, of which each crate that includes this module uses a part")]
 pub use self::{
     application_name::{Escape, expand},

@@ -47,3 +47,4 @@ pub mod tuplestore;
 pub mod type_io;
 pub mod varlena;
 pub mod waitevent;
+pub mod written_call;

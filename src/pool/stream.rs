@@ -1,5 +1,6 @@
 //! Messages over a transport, without waiting.
 
+use super::tls::Session;
 use super::transport::Transport;
 use crate::reactor::Socket;
 use crate::wire::{Inbox, Malformed, Message, Outbox, Rows, Unreadable};
@@ -55,6 +56,11 @@ impl Stream {
     pub fn new(transport: Transport, received: Vec<u8>) -> Stream {
         let traffic = Traffic { received: received.len() as u64, sent: 0 };
         Stream { transport, inbox: Inbox::with(received), outbox: Outbox::default(), failure: None, taken: 0, traffic }
+    }
+
+    /// The version of TLS that it speaks, in OpenSSL's words; `None` if it speaks none.
+    pub fn tls_version(&self) -> Option<&'static str> {
+        self.transport.tls().map(Session::version)
     }
 
     /// For the reactor.

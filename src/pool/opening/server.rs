@@ -21,8 +21,6 @@ const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
 #[derive(Clone, Debug)]
 pub struct Server {
     pub address: SockAddr,
-    /// Where that is, as the connection string says it.
-    pub place: (String, u16),
     /// Its name as it was written, which a certificate may have to be for.
     name: Option<String>,
     tls: TlsSettings,
@@ -66,7 +64,6 @@ impl Server {
     pub fn new(endpoint: &Endpoint, host: &Host, address: SockAddr) -> Server {
         Server {
             address,
-            place: host.address.name_and_port(),
             name: host.address.server_name().map(str::to_owned),
             tls: endpoint.tls.clone(),
             keepalives: endpoint.keepalives,

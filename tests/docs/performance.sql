@@ -1,0 +1,1 @@
+\ir users-cluster.sql
