@@ -84,4 +84,4 @@ LANGUAGE C STRICT ROWS 10 AS 'MODULE_PATHNAME', 'plproxy_explain';
 CREATE FUNCTION plproxy_ping(cluster text, OUT partition int4, OUT host text, OUT port int4, OUT database text,
     OUT reachable boolean, OUT latency float8, OUT server_version text, OUT in_recovery boolean, OUT error text)
 RETURNS SETOF record
-LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'plproxy_ping';
+LANGUAGE C STRICT ROWS 10 AS 'MODULE_PATHNAME', 'plproxy_ping';

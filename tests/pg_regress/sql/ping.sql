@@ -38,6 +38,7 @@ create function pids() returns setof int language plproxy as $$ cluster 'ping'; 
 -- All is well; the connections are kept for calls, and those of calls are used.
 select * from shown('ping');
 select open_connections(4);
+select cluster, partition, database, state, calls, prepared_statements from plproxy_connections order by partition;
 select array_agg(p order by n) as pids from pids() with ordinality as t (p, n)
 \gset
 select * from shown('ping');
