@@ -84,7 +84,7 @@ LANGUAGE C STRICT ROWS 10 AS 'MODULE_PATHNAME', 'plproxy_explain';
 CREATE FUNCTION plproxy_ping(cluster text, OUT partition int4, OUT host text, OUT port int4, OUT database text,
     OUT reachable boolean, OUT latency float8, OUT server_version text, OUT in_recovery boolean, OUT error text)
 RETURNS SETOF record
-LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'plproxy_ping';
+LANGUAGE C STRICT ROWS 10 AS 'MODULE_PATHNAME', 'plproxy_ping';
 
 -- What the calls of all sessions have done to each shard.
 
@@ -117,7 +117,6 @@ CREATE FUNCTION plproxy_stat(
 LANGUAGE C STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'plproxy_stat';
 
 CREATE VIEW plproxy_stat AS SELECT * FROM plproxy_stat();
-
 GRANT SELECT ON plproxy_stat TO PUBLIC;
 
 -- How many of these calls took how long, in milliseconds.
@@ -133,7 +132,6 @@ CREATE FUNCTION plproxy_latency(
 LANGUAGE C STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'plproxy_latency';
 
 CREATE VIEW plproxy_latency AS SELECT * FROM plproxy_latency();
-
 GRANT SELECT ON plproxy_latency TO PUBLIC;
 
 CREATE FUNCTION plproxy_stat_reset() RETURNS void

@@ -86,7 +86,8 @@ pub fn define() {
         c"What a CONNECT needs whose connection string is an argument of the function.",
         c"\"password\" wants callers who aren't superusers to put a password into the string, which the server must ask \
           for; nothing of this server's is used to log in: no password file, service file, client key or PG* variable. \
-          \"any\" has no such rules: change it for callers who are trusted with all that this server can reach and read.",
+          \"any\" has no such rules. Change it to that for callers who are trusted with all that this server can reach and \
+          read.",
         &DYNAMIC_CONNECT,
         GucContext::Suset,
         GucFlags::default(),

@@ -75,6 +75,11 @@ impl Cluster {
         self.partitions[partition]
     }
 
+    /// The first partition that has the connection string of this index.
+    pub fn first_partition(&self, endpoint: usize) -> usize {
+        self.partitions.iter().position(|&of| of == endpoint).expect("each connection string is a partition's")
+    }
+
     /// The connection string of this index.
     pub fn connstr(&self, endpoint: usize) -> &Rc<str> {
         &self.connstrs[endpoint]

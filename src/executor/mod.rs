@@ -28,6 +28,8 @@
 //! shards are asked to cancel, their answers are awaited for a bounded time, and connections that are still in doubt
 //! after that are closed ([`abandon`]). Only then does the error go on. So after a failed call no query of ours is left
 //! running and the connections that remain are as good as new.
+//!
+//! What isn't a call, but goes to the same servers by the same ways, is [`ping()`].
 
 mod abandon;
 mod connect;
