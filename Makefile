@@ -30,7 +30,7 @@ flags = --release --locked --no-default-features --features pg$(major) $(older_r
 # The fault rig is a package of its own, without the library's features.
 fault = -p plproxy-fault --locked $(older_rust)
 
-.PHONY: all install uninstall installcheck lint pure fault fault-check soak fuzz setup test demo demo-stop bench clean help
+.PHONY: all install uninstall installcheck docs lint pure fault fault-check soak fuzz setup test deb deb-check setup-deb dist demo demo-stop bench clean help
 
 all:
 	$(cargo) build $(flags)
@@ -44,12 +44,19 @@ install: $(if $(shell command -v cargo),all)
 uninstall:
 	rm -f '$(pkglibdir)/plproxy.so' $(foreach file,plproxy.control $(notdir $(wildcard sql/*.sql)),'$(extensiondir)/$(file)')
 
-# TESTS="topic topic" runs these alone.
+# On the server that PGHOST and PGPORT name, with plproxy installed: as a superuser (PGUSER), who and all others get in by its
+# unix socket without a password; it may be called from its own machine alone, and its databases regression and
+# plproxy_shard0 to 3 are made anew. TESTS="topic topic" runs these alone.
 installcheck:
 	@test -x '$(pg_regress)' || { echo >&2 'No pg_regress at $(pg_regress). It comes with the development files of PostgreSQL $(major).'; exit 1; }
 	@mkdir -p $(target)/regress
 	@'$(pg_regress)' --bindir='$(bindir)' --inputdir=tests/pg_regress --outputdir=$(target)/regress \
 	  $(or $(TESTS),--schedule=tests/pg_regress/schedule) || { cat $(target)/regress/regression.diffs 2>/dev/null; exit 1; }
+
+# DOCUMENT=word selects one by its name; UPDATE=1 writes what psql has printed into it.
+docs: all
+	@PG_CONFIG='$(pg_config)' UPDATE='$(UPDATE)' SERVER_SETTINGS=tests/docs/postgresql.conf \
+	  tools/with-server docs tests/docs/run $(DOCUMENT)
 
 lint:
 	cargo fmt --all --check
@@ -60,7 +67,7 @@ lint:
 	cd fuzz && cargo fmt --check && CARGO_TARGET_DIR=../target/fuzz cargo clippy --release --locked --no-default-features -- -D warnings
 
 pure:
-	$(cargo) test $(flags) --test pure
+	$(cargo) test $(flags) --test pure --test release
 
 # TESTS="case_05 transaction" runs those whose names have one of these words in them.
 fault: all
@@ -88,6 +95,23 @@ setup:
 test: setup
 	@PG_CONFIG='$(pg_config)' tools/test
 
+# The package is for whoever has Debian's or the PostgreSQL project's packages of that version.
+deb: setup-deb all
+	@PG_CONFIG='$(pg_config)' tools/deb
+
+# Installs and removes packages: THROWAWAY=yes says that the machine is made for that.
+deb-check: deb
+	@PG_CONFIG='$(pg_config)' THROWAWAY='$(THROWAWAY)' tools/deb-check
+
+setup-deb:
+	@PG_CONFIG='$(PG_CONFIG)' tools/setup debhelper $(if $(filter deb-check,$(MAKECMDGOALS)),lintian)
+
+# What is committed, as PGXN wants it.
+version = $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
+dist:
+	@mkdir -p target
+	git archive --format=zip --prefix=plproxy-$(version)/ --output=target/plproxy-$(version).zip HEAD
+
 demo: setup all
 	@PG_CONFIG='$(pg_config)' KEEP='$(KEEP)' tools/with-server demo demo/run
 
@@ -99,6 +123,7 @@ bench: setup all
 
 clean: demo-stop
 	@tools/with-server --stop test
+	@tools/with-server --stop docs
 	@tools/with-server --stop pooler
 	@tools/with-server --stop tls
 	@tools/with-server --stop fault
@@ -112,10 +137,13 @@ help:
 	@echo 'make               build the library for the PostgreSQL of PG_CONFIG'
 	@echo 'make install       install it there (DESTDIR is honoured); make uninstall removes it'
 	@echo 'make installcheck  run the regression tests on a running server (PGHOST, PGPORT)'
+	@echo 'make docs          run the examples of README.md and docs, and compare their output; DOCUMENT=word selects one'
+	@echo 'make deb           a Debian package of it, in target/deb; make deb-check THROWAWAY=yes tries it on a machine made for that'
+	@echo 'make dist          an archive of what is committed, for PGXN, in target'
 	@echo 'make demo          watch calls being routed to four shards; KEEP=1 leaves the demo running, make demo-stop ends it'
 	@echo 'make fault         broken networks, shards and poolers; TESTS="word word" selects cases by their names'
 	@echo 'make soak          fifty sessions for ten minutes, with faults all the time; SECONDS=60 changes how long'
-	@echo 'make test          lint, pure tests, build; regression, pooler, TLS, fault, upgrade and memory tests on private servers'
+	@echo 'make test          lint, pure tests, build; tests of behaviour and documents on private servers'
 	@echo 'make bench         compare our speed and memory with the C version; QUICK=1 takes three minutes, ROWS=pattern selects'
 	@echo 'make lint          formatting, clippy, documentation'
 	@echo 'make pure          the tests that need no server'

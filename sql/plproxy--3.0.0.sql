@@ -35,3 +35,52 @@ LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'plproxy_xxh3_uu
 
 CREATE FUNCTION plproxy_route(cluster text, hash int8, OUT partition int4, OUT endpoint text)
 LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'plproxy_route';
+
+-- What a session has: its connections to shards, the clusters that it has read, the functions that it has compiled. Times are
+-- in milliseconds.
+
+CREATE FUNCTION plproxy_connections(
+    OUT cluster text, OUT partition int4, OUT host text, OUT port int4, OUT database text, OUT role text,
+    OUT remote_user text, OUT remote_pid int4, OUT state text, OUT in_use boolean, OUT age interval,
+    OUT idle_time interval, OUT tls text, OUT prepared_statements int4, OUT calls int8, OUT bytes_in int8,
+    OUT bytes_out int8
+) RETURNS SETOF record
+LANGUAGE C STRICT ROWS 10 AS 'MODULE_PATHNAME', 'plproxy_connections';
+
+CREATE VIEW plproxy_connections AS SELECT * FROM plproxy_connections();
+GRANT SELECT ON plproxy_connections TO PUBLIC;
+
+CREATE FUNCTION plproxy_clusters(
+    OUT cluster text, OUT source text, OUT version int4, OUT options text[], OUT partitions text[]
+) RETURNS SETOF record
+LANGUAGE C STRICT ROWS 10 AS 'MODULE_PATHNAME', 'plproxy_clusters';
+
+CREATE VIEW plproxy_clusters AS SELECT * FROM plproxy_clusters();
+GRANT SELECT ON plproxy_clusters TO PUBLIC;
+
+CREATE FUNCTION plproxy_functions(
+    OUT function regprocedure, OUT destination text, OUT remote_sql text, OUT calls int8, OUT errors int8,
+    OUT total_time float8, OUT max_time float8
+) RETURNS SETOF record
+LANGUAGE C STRICT ROWS 100 AS 'MODULE_PATHNAME', 'plproxy_functions';
+
+CREATE VIEW plproxy_functions AS SELECT * FROM plproxy_functions();
+GRANT SELECT ON plproxy_functions TO PUBLIC;
+
+-- Closes the session's connections, or those that a cluster uses; returns how many.
+
+CREATE FUNCTION plproxy_disconnect(cluster text DEFAULT NULL) RETURNS int4
+LANGUAGE C AS 'MODULE_PATHNAME', 'plproxy_disconnect';
+
+-- What the call of a plproxy function would do, or, if it is to be analyzed, does.
+
+CREATE FUNCTION plproxy_explain(call text, "analyze" boolean DEFAULT false, format text DEFAULT 'text')
+RETURNS SETOF text
+LANGUAGE C STRICT ROWS 10 AS 'MODULE_PATHNAME', 'plproxy_explain';
+
+-- Whether the servers of a cluster's partitions are there, and how far away: latency is that of a round trip, in milliseconds.
+
+CREATE FUNCTION plproxy_ping(cluster text, OUT partition int4, OUT host text, OUT port int4, OUT database text,
+    OUT reachable boolean, OUT latency float8, OUT server_version text, OUT in_recovery boolean, OUT error text)
+RETURNS SETOF record
+LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'plproxy_ping';

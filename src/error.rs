@@ -67,6 +67,10 @@ pub enum Problem {
     Trigger,
     #[error("Function used in wrong context")]
     WrongContext,
+    #[error("\"{0}\" is not the call of a plproxy function")]
+    NotACall(String),
+    #[error("unrecognized format \"{0}\": expect text or json")]
+    ExplainFormat(String),
     #[error("set-valued function called in context that cannot accept a set")]
     SetNotAccepted,
     #[error("unsupported pseudo type: {name} ({oid})")]
@@ -243,6 +247,8 @@ impl Problem {
                 | Trigger
                 | WrongContext
                 | SetNotAccepted
+                | NotACall(_)
+                | ExplainFormat(_)
                 | NoSuchFunction(_)
                 | ClusterNotFound(_)
                 | PartitionNumbers { .. }
@@ -269,6 +275,8 @@ impl Problem {
             PartitionNumbers { .. } | DuplicatePartition(_) | MissingPartition(_) | ServerPartitionCount(_) => b"42601",
             NotVolatile | RunOnAllNeedsSet | SelectInDynamicRecord => b"42P13",
             Variadic | Trigger | WrongContext | SetNotAccepted | PseudoType { .. } => b"0A000",
+            NotACall(_) => b"42809",
+            ExplainFormat(_) => b"22023",
             OptionsNull => b"22004",
             ClusterNotFound(_) => b"42704",
             TooManyConnections(_) => b"53300",

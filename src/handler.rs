@@ -17,6 +17,7 @@ use crate::pg::encoding;
 use crate::pg::memory::OwnedContext;
 use crate::pg::options::{self, OptionOwner};
 use crate::pg::row_type::{ResultShape, result_shape};
+use crate::views;
 use pgrx::pg_sys::{self, Datum, Oid};
 
 /// Declares the C function `$name(fcinfo)`, version 1 calling convention, which runs `$body`.
@@ -81,13 +82,41 @@ entry_point!(
     plproxy_route, pg_finfo_plproxy_route, route
 );
 
+entry_point!(
+    /// `plproxy_connections() returns setof record`: see [`views::connections`].
+    plproxy_connections, pg_finfo_plproxy_connections, views::connections
+);
+entry_point!(
+    /// `plproxy_clusters() returns setof record`: see [`views::clusters`].
+    plproxy_clusters, pg_finfo_plproxy_clusters, views::clusters
+);
+entry_point!(
+    /// `plproxy_functions() returns setof record`: see [`views::functions`].
+    plproxy_functions, pg_finfo_plproxy_functions, views::functions
+);
+entry_point!(
+    /// `plproxy_disconnect(cluster text) returns int4`: see [`views::disconnect`].
+    plproxy_disconnect, pg_finfo_plproxy_disconnect, views::disconnect
+);
+entry_point!(
+    /// `plproxy_explain(call text, "analyze" boolean, format text) returns setof text`: see [`views::explain`].
+    plproxy_explain, pg_finfo_plproxy_explain, views::explain
+);
+entry_point!(
+    /// `plproxy_ping(cluster text)`: whether a cluster's servers are there.
+    plproxy_ping, pg_finfo_plproxy_ping, views::ping
+);
+
 fn call(call: Call) -> Result<Datum> {
     if call.is_trigger() {
         return Err(Problem::Trigger.into());
     }
     let function = function::get(call.function())?;
-    executor::execute(&function, call)
-        .map_err(|problem| crate::error::Error::from(problem).in_function(&function.label))
+    let result = match executor::takes_over(call) {
+        true => executor::take_over(&function, call),
+        false => function.usage.count(|| executor::execute(&function, call)),
+    };
+    result.map_err(|problem| crate::error::Error::from(problem).in_function(&function.label))
 }
 
 fn validate(call: Call) -> Result<Datum> {

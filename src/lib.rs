@@ -61,6 +61,7 @@
 //! | module | owns |
 //! |---|---|
 //! | [`handler`] | the C entry points; where `Result` becomes `ereport` |
+//! | [`views`] | what users can look at, and act upon, in SQL |
 //! | [`executor`] | one call: route, connections, dispatch, rows |
 //! | [`function`] | compiled functions and their cache |
 //! | [`cluster`] | from a name to partitions and options |
@@ -111,6 +112,7 @@ mod reactor;
 mod report;
 mod reserve;
 mod settings;
+mod views;
 mod wire;
 
 pgrx::pg_module_magic!(name, version);

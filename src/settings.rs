@@ -1,11 +1,13 @@
 //! The settings (GUCs) `plproxy.*`.
 //!
-//! What it owns: their names, defaults and descriptions, and typed access to their values.
+//! What it owns: their names, defaults and descriptions, and typed access to their values. Each long description says when
+//! to change the setting.
 
 use crate::cluster::PreparedStatements;
-use crate::pg::roles;
+use crate::pg::{encoding, roles};
 use crate::wire::LONGEST;
 use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting, PostgresGucEnum};
+use std::ffi::CString;
 use std::time::Duration;
 
 /// Values of `plproxy.sqlstate`.
@@ -51,6 +53,7 @@ static MAX_CONNECTIONS: GucSetting<i32> = GucSetting::<i32>::new(0);
 static IDLE_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(0);
 static MAX_DEPTH: GucSetting<i32> = GucSetting::<i32>::new(4);
 static MAX_MESSAGE_SIZE: GucSetting<i32> = GucSetting::<i32>::new(KILOBYTES_OF_LONGEST);
+static APPLICATION_NAME: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c"plproxy:%d:%p"));
 static SQLSTATE: GucSetting<SqlStates> = GucSetting::<SqlStates>::new(SqlStates::Compatible);
 static PREPARE: GucSetting<Prepare> = GucSetting::<Prepare>::new(Prepare::Auto);
 
@@ -60,7 +63,8 @@ pub fn define() {
         c"plproxy.sqlstate",
         c"SQLSTATE of errors that are noticed on this side of a connection.",
         c"\"compatible\" reports failed connections and time-outs as XX000, as PL/Proxy always did, so that existing \
-          exception handlers go on working; \"precise\" reports 08001, 08006, 57014 and the like.",
+          exception handlers go on working; \"precise\" reports 08001, 08006, 57014 and the like. Change it for applications \
+          that tell one kind of failure from another, and have no handlers that wait for XX000.",
         &SQLSTATE,
         GucContext::Userset,
         GucFlags::default(),
@@ -70,7 +74,8 @@ pub fn define() {
         c"Whether the queries of functions are prepared on the shards, so that they are parsed and planned only once.",
         c"\"auto\" prepares where the server that answers is the one that was connected to; behind a pooler it isn't. \
           \"on\" prepares everywhere: for poolers that keep track of prepared statements, or have sessions. The cluster \
-          option of the same name comes before this setting.",
+          option of the same name comes before this setting. Change it to \"on\" behind such a pooler, and to \"off\" where \
+          plans that are kept turn out worse than new ones.",
         &PREPARE,
         GucContext::Userset,
         GucFlags::default(),
@@ -80,7 +85,7 @@ pub fn define() {
         c"What a CONNECT needs whose connection string is an argument of the function.",
         c"\"password\" wants callers who aren't superusers to put a password into the string, which the server must ask \
           for; nothing of this server's is used to log in: no password file, service file, client key or PG* variable. \
-          \"any\" has no such rules: for callers who are trusted with all that this server can reach.",
+          \"any\" has no such rules: change it for callers who are trusted with all that this server can reach and read.",
         &DYNAMIC_CONNECT,
         GucContext::Suset,
         GucFlags::default(),
@@ -89,7 +94,8 @@ pub fn define() {
         c"plproxy.max_connections",
         c"How many connections to shards a session may have.",
         c"When there are as many, those are closed that have been idle longest; a call that needs more at once fails. \
-          0 is no limit.",
+          0 is no limit. Change it where sessions use many clusters or roles, and the shards run out of connections; no \
+          less than the partitions of the largest call.",
         &MAX_CONNECTIONS,
         0,
         i32::MAX,
@@ -99,7 +105,8 @@ pub fn define() {
     GucRegistry::define_int_guc(
         c"plproxy.idle_timeout",
         c"How long a connection to a shard may be idle before it is closed.",
-        c"Also in a session that is itself idle, but not in the middle of a transaction. 0 is no limit.",
+        c"Also in a session that is itself idle, but not in the middle of a transaction. 0 is no limit. Change it where \
+          sessions live long and call rarely, or where a firewall forgets connections that are silent for some time.",
         &IDLE_TIMEOUT,
         0,
         i32::MAX,
@@ -109,7 +116,7 @@ pub fn define() {
     GucRegistry::define_int_guc(
         c"plproxy.max_depth",
         c"How many plproxy functions may run inside of each other, each on another's shard.",
-        c"Ends calls that lead back to where they came from.",
+        c"Ends calls that lead back to where they came from. Change it if such functions are nested deeper on purpose.",
         &MAX_DEPTH,
         1,
         DEEPEST as i32,
@@ -119,12 +126,25 @@ pub fn define() {
     GucRegistry::define_int_guc(
         c"plproxy.max_message_size",
         c"How long a message from a shard may be, which is a row, or an error.",
-        c"A session needs a few times as much memory for one. No server sends more than 1GB.",
+        c"A session needs a few times as much memory for one. No server sends more than 1GB. Change it so that a single \
+          huge value can't use up this server's memory; a row that is longer is an error.",
         &MAX_MESSAGE_SIZE,
         64,
         KILOBYTES_OF_LONGEST,
         GucContext::Suset,
         GucFlags::UNIT_KB,
+    );
+    GucRegistry::define_string_guc(
+        c"plproxy.application_name",
+        c"The name under which a connection to a shard appears there, in pg_stat_activity and the log.",
+        c"Used where the connection string sets neither application_name nor fallback_application_name. %a is this \
+          session's application_name, %C the cluster_name, %c the session's ID, %d the database, %p the process ID, %u the \
+          user; %% is a percent sign. An open connection keeps its name. Change it to tell applications apart on the \
+          shards; and to a name without %p, %c and %a behind a pooler that shares its connections between clients, which \
+          must otherwise set the name anew for each of them. If it is empty, PGAPPNAME of this server's environment counts.",
+        &APPLICATION_NAME,
+        GucContext::Userset,
+        GucFlags::default(),
     );
     crate::pg::options::reserve_settings_prefix(c"plproxy");
 }
@@ -153,6 +173,12 @@ pub fn max_depth() -> usize {
 /// `plproxy.max_message_size`, in bytes.
 pub fn longest_message() -> usize {
     MAX_MESSAGE_SIZE.get() as usize * 1024
+}
+
+/// `plproxy.application_name`, with its escapes; `None` if it is empty.
+pub fn application_name() -> Option<String> {
+    let format = APPLICATION_NAME.get().filter(|format| !format.is_empty())?;
+    Some(encoding::from_server(format.to_bytes()))
 }
 
 /// Whether `plproxy.sqlstate` is `precise`.

@@ -52,7 +52,12 @@ impl Environment for World<'_> {
 }
 
 fn defaults() -> Defaults {
-    Defaults { socket_dir: "/run/postgresql".into(), sysconf_dir: "/etc/postgresql-common".into(), port: 5432 }
+    Defaults {
+        socket_dir: "/run/postgresql".into(),
+        sysconf_dir: "/etc/postgresql-common".into(),
+        port: 5432,
+        application_name: None,
+    }
 }
 
 /// With the secrets, which aren't printed, put in again, the printed settings are the same and mean the same.

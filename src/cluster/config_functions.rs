@@ -1,6 +1,6 @@
 //! Clusters that users configure by functions: `plproxy.get_cluster_version`, `_config` and `_partitions`.
 
-use super::{Cluster, ClusterOptions, retire};
+use super::{Cached, Cluster, ClusterOptions, retire};
 use crate::error::{Problem, configuration_context};
 use crate::pg::spi::{Rows, Statement};
 use crate::pg::{catalog, datum, elog};
@@ -57,6 +57,19 @@ pub fn cluster(name: &str) -> Result<Rc<Cluster>, Problem> {
         retire(&old.cluster);
     }
     Ok(cluster)
+}
+
+/// The clusters that have been read.
+pub fn cached() -> Vec<Cached> {
+    CLUSTERS.with(|clusters| {
+        let clusters = clusters.borrow();
+        let cached = |(name, Versioned { version, cluster }): (&String, &Versioned)| Cached {
+            name: name.clone(),
+            version: Some(*version),
+            cluster: cluster.clone(),
+        };
+        clusters.iter().map(cached).collect()
+    })
 }
 
 /// Whether a cached cluster has this connection string.

@@ -81,7 +81,7 @@ impl Cluster {
     }
 
     /// Whether one of its partitions has this connection string.
-    fn has(&self, connstr: &str) -> bool {
+    pub fn has(&self, connstr: &str) -> bool {
         self.connstrs.iter().any(|own| **own == *connstr)
     }
 
@@ -112,6 +112,11 @@ impl Access {
     fn new(cluster: Rc<Cluster>, login: Option<Rc<Login>>) -> Access {
         let role_oid = cluster.role();
         Access { cluster, role_oid, role: roles::name(role_oid), login, is_callers: false, name: None }
+    }
+
+    /// The cluster's name; a CONNECT has none.
+    pub fn name(&self) -> Option<&Rc<str>> {
+        self.name.as_ref()
     }
 
     /// Says of a connection string that makes no sense where it comes from.
@@ -159,8 +164,30 @@ pub fn by_connstr(connstr: &str, is_callers: bool) -> Access {
     Access { is_callers, ..Access::new(cluster, None) }
 }
 
+/// A cluster that this backend has read, and where from.
+#[derive(Debug)]
+pub struct Cached {
+    /// Its name.
+    pub name: String,
+    /// The version of its configuration; a server has none.
+    pub version: Option<i32>,
+    /// What was read.
+    pub cluster: Rc<Cluster>,
+}
+
+/// The clusters that this backend has read and not yet found to be gone.
+pub fn cached() -> Vec<Cached> {
+    let mut cached = servers::cached();
+    let of_functions = config_functions::cached();
+    // A server hides a configuration that was read before the server was there.
+    let is_hidden = |other: &Cached| cached.iter().any(|server| server.name == other.name);
+    let visible: Vec<_> = of_functions.into_iter().filter(|cluster| !is_hidden(cluster)).collect();
+    cached.extend(visible);
+    cached
+}
+
 /// Closes idle connections that only a cluster that was replaced had a use for.
 fn retire(old: &Cluster) {
     let wanted = |connstr: &str| config_functions::uses(connstr) || servers::uses(connstr);
-    pool::retain(|key| !old.has(&key.connstr) || wanted(&key.connstr));
+    pool::close_idle(|key| old.has(&key.connstr) && !wanted(&key.connstr));
 }

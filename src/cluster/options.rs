@@ -36,6 +36,9 @@ pub struct ClusterOptions {
     keepalive_idle: u32,
     keepalive_interval: u32,
     keepalive_count: u32,
+    /// What was given, each option once.
+    #[serde(skip)]
+    given: Vec<(String, String)>,
 }
 
 /// Which role a connection is for.
@@ -70,7 +73,14 @@ impl ClusterOptions {
             last.retain(|(other, _)| *other != key);
             last.push((key.clone(), Value { key, text: value }));
         }
-        ClusterOptions::deserialize(MapDeserializer::new(last.into_iter())).map_err(|OptionError(problem)| problem)
+        let given = last.iter().map(|(key, value)| (key.clone(), value.text.clone())).collect();
+        let options = ClusterOptions::deserialize(MapDeserializer::new(last.into_iter()));
+        options.map(|options| ClusterOptions { given, ..options }).map_err(|OptionError(problem)| problem)
+    }
+
+    /// The options that were given, with their values as they were written, each once.
+    pub fn given(&self) -> &[(String, String)] {
+        &self.given
     }
 
     /// How hash values select partitions: `partition_mapping` if it is given, else what `modular_mapping` says.

@@ -4,7 +4,7 @@
 //! Only the right to use a server is checked on every call, because the next call may be another role's.
 
 use super::fdw_options::partition_number;
-use super::{Access, Cluster, ClusterOptions, retire};
+use super::{Access, Cached, Cluster, ClusterOptions, retire};
 use crate::error::Problem;
 use crate::pg::foreign::{self, ForeignServer};
 use crate::pg::inval;
@@ -51,6 +51,18 @@ pub fn access(name: &str) -> Result<Option<Access>, Problem> {
     foreign::require_usage(server.oid, name, role);
     let login = login(&server, role);
     Ok(Some(Access::new(server.cluster, Some(login))))
+}
+
+/// The servers that have been read.
+pub fn cached() -> Vec<Cached> {
+    SERVERS.with(|servers| {
+        let servers = servers.borrow();
+        let cached = |(name, entry): (&String, &Entry)| {
+            let cluster = entry.server.as_ref()?.cluster.clone();
+            Some(Cached { name: name.clone(), version: None, cluster })
+        };
+        servers.iter().filter_map(cached).collect()
+    })
 }
 
 /// Whether a cached server has this connection string.
@@ -127,7 +139,7 @@ fn login(server: &Server, role: Oid) -> Rc<Login> {
 
 /// Closes the role's idle connections that were made with a login. Another role may have one that says the same.
 fn disconnect(cluster: &Cluster, role: Oid, login: &Rc<Login>) {
-    pool::retain(|key| {
-        key.role_oid != role.to_u32() || key.login.as_ref() != Some(login) || !cluster.has(&key.connstr)
+    pool::close_idle(|key| {
+        key.role_oid == role.to_u32() && key.login.as_ref() == Some(login) && cluster.has(&key.connstr)
     });
 }

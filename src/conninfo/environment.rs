@@ -53,7 +53,7 @@ impl Environment for Isolated {
     }
 }
 
-/// The defaults that PostgreSQL's build options fix.
+/// What the server that connects has to say where the connection string says nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Defaults {
     /// Used when no host is given (`DEFAULT_PGSOCKET_DIR`, such as `/var/run/postgresql` or `/tmp`).
@@ -62,4 +62,7 @@ pub struct Defaults {
     pub sysconf_dir: PathBuf,
     /// Used when no port is given (`DEF_PGPORT`).
     pub port: u16,
+    /// How the session is named, unless the string or its service has an `application_name` or a
+    /// `fallback_application_name`. It comes before `PGAPPNAME`, which is for all that the server does.
+    pub application_name: Option<String>,
 }

@@ -58,6 +58,20 @@ impl Address {
         }
     }
 
+    /// The host as it was written, else its number, or a socket's directory; and the port.
+    pub fn name_and_port(&self) -> (String, u16) {
+        let of_socket = |path: &str| match path.rsplit_once("/.s.PGSQL.") {
+            Some((directory, port)) => (directory.to_owned(), port.parse().unwrap_or(0)),
+            None => (path.to_owned(), 0),
+        };
+        match self {
+            Self::Unix(path) => of_socket(&path.to_string_lossy()),
+            Self::Abstract(name) => of_socket(&format!("@{name}")),
+            Self::Tcp { host, port, .. } if !host.is_empty() => (host.clone(), *port),
+            Self::Tcp { hostaddr, port, .. } => (hostaddr.clone().unwrap_or_default(), *port),
+        }
+    }
+
     /// The name a server certificate must be for, `None` when none was given.
     pub fn server_name(&self) -> Option<&str> {
         match self {

@@ -1,5 +1,5 @@
 //! The layers of defaults under a connection string (libpq, `conninfo_add_defaults`): the string,
-//! the service file, environment variables, built-in values. The first layer that has an option
+//! the service file, for the application's name the caller's, environment variables, built-in values. The first layer that has an option
 //! decides, even when its value is empty.
 
 use super::environment::{Defaults, Environment};
@@ -16,6 +16,9 @@ pub(super) fn complete(
 ) -> Result<Settings, ConninfoError> {
     let mut complete = settings.clone();
     service::fill(&mut complete, environment, defaults)?;
+    if complete.get("fallback_application_name").is_none() {
+        complete.fill("application_name", || defaults.application_name.clone());
+    }
     for option in OPTIONS {
         let variable = option.variable.and_then(|name| environment.var(name));
         complete.fill(option.keyword, || variable);

@@ -17,6 +17,7 @@
 //! Invariant: no `Debug`, no `Display` and no error text of this module holds a password or a part
 //! of one. Where libpq would quote it, `***` stands instead.
 
+mod application_name;
 mod choices;
 mod endpoint;
 mod environment;
@@ -39,8 +40,14 @@ mod uri;
 #[cfg(test)]
 mod tests;
 
+/// A connection string as it can be shown to everybody; `None` if it is none, so that nobody can tell where its secrets are.
+pub fn without_secrets(connstr: &str) -> Option<String> {
+    Settings::parse(connstr).ok().map(|settings| settings.to_string())
+}
+
 #[allow(unused_imports, reason = "the whole interface, of which each crate that includes this module uses a part")]
 pub use self::{
+    application_name::{Escape, expand},
     choices::{ChannelBinding, LoadBalanceHosts, SslCertMode, SslMode, SslNegotiation, TargetSessionAttrs, TlsVersion},
     endpoint::{Endpoint, resolve},
     environment::{Defaults, Environment, FileText, Isolated},

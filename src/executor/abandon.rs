@@ -5,7 +5,7 @@ use super::dispatch::Dispatch;
 use super::shard_query::ShardQuery;
 use super::under_way::Running;
 use crate::pg::interrupts;
-use crate::pg::waitevent::WAIT_EXTENSION;
+use crate::pg::waitevent::WaitEvent;
 use crate::pool::Cancelling;
 use crate::reactor::{self, Interrupts, Liveness, Progress, Socket, Work};
 use std::convert::Infallible;
@@ -71,7 +71,7 @@ fn finish<Q: Query>(endings: Vec<Ending<Q>>) -> Vec<Ending<Q>> {
     }
     let mut work = Endings { endings, deadline: Instant::now() + PATIENCE };
     let _held = interrupts::hold();
-    let Ok(()) = reactor::run(&mut work, &mut None, WAIT_EXTENSION, Interrupts::Hold);
+    let Ok(()) = reactor::run(&mut work, &mut None, WaitEvent::Cancel, Interrupts::Hold);
     work.endings
 }
 

@@ -1,7 +1,8 @@
 //! Getting the connections for a call: idle ones from the pool, the rest opened in parallel.
 
+use super::route::Share;
 use crate::error::Problem;
-use crate::pg::waitevent::WAIT_EXTENSION;
+use crate::pg::waitevent::WaitEvent;
 use crate::pool::{self, Checkout, Key, Opening};
 use crate::reactor::{self, Interrupts, Progress, Socket, Work};
 use std::task::Poll;
@@ -25,28 +26,28 @@ pub fn connect(keys: Vec<Key>, limits: Limits) -> Result<Vec<Checkout>, Problem>
         .zip(idle)
         .map(|(key, idle)| match idle {
             Some(connection) => Ok(Slot::Open(connection)),
-            None => Opening::new(key, limits.timeout).map(|opening| Slot::Opening(Box::new(opening))),
+            None => Opening::new(key, limits.timeout, None).map(|opening| Slot::Opening(Box::new(opening))),
         })
         .collect::<Result<Vec<_>, _>>()?;
     let mut connecting = Connecting { slots, changed: false };
     // Interrupted or failed, it just drops: half-open sockets are closed, and nothing has run anywhere.
-    reactor::run(&mut connecting, &mut None, WAIT_EXTENSION, Interrupts::Serve)?;
+    reactor::run(&mut connecting, &mut None, WaitEvent::Connect, Interrupts::Serve)?;
     Ok(connecting.slots.into_iter().filter_map(Slot::connection).collect())
 }
 
-/// A connection for the first of these keys for which one can be had, after another one has failed with `problem`.
-/// Nothing has run yet, so trying again is safe.
+/// A connection for the first of these shares for which one can be had, after another one has failed with `problem`; and the
+/// share. Nothing has run yet, so trying again is safe.
 pub fn elsewhere(
     label: &str,
     mut problem: Problem,
-    spares: Vec<Key>,
+    spares: Vec<(Share, Key)>,
     limits: Limits,
-) -> Result<Vec<Checkout>, Problem> {
-    for spare in spares {
+) -> Result<(Share, Vec<Checkout>), Problem> {
+    for (share, key) in spares {
         crate::report::log(format!("PL/Proxy function {label}: {problem}; trying another partition"));
-        match connect(vec![spare], limits) {
+        match connect(vec![key], limits) {
             Err(another) if another.is_unreachable() => problem = another,
-            result => return result,
+            result => return Ok((share, result?)),
         }
     }
     Err(problem)

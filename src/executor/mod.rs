@@ -8,7 +8,7 @@
 //! Everything about a running call is in one [`Execution`] on the stack of the handler. Nothing of it is in the compiled
 //! function, the cluster or the pool, so calls may be nested and interleaved as PostgreSQL pleases: each has its own.
 //!
-//! 1. **Route** ([`route`]): which partitions? RUN ON is evaluated here, which may run any user code, so it comes first,
+//! 1. **Route** ([`plan`], [`route`]): which partitions? RUN ON is evaluated here, which may run any user code, so it comes first,
 //!    before a connection is taken.
 //!    Under SPLIT ([`split`]) it is evaluated for each element of the arrays.
 //! 2. **Write**: the arguments are encoded, once for all partitions, arrays that are cut once for each. Output functions
@@ -33,6 +33,9 @@ mod abandon;
 mod connect;
 mod depth;
 mod dispatch;
+mod explain;
+mod ping;
+mod plan;
 mod route;
 mod rows;
 mod shard_query;
@@ -40,119 +43,68 @@ mod split;
 mod spool;
 mod under_way;
 
-use crate::cluster::{self, ClusterOptions};
+pub use explain::{Explanation, analyze, plan, take_over, takes_over};
+pub use ping::{Finding, Server, ping};
+
 use crate::error::{Problem, Result};
-use crate::function::{Destination, Function, Name, RemoteQuery, RunOn};
+use crate::function::Function;
 use crate::pg::calls::Call;
-use crate::pg::{guc, interrupts, waitevent};
-use crate::pool::{Checkout, Key};
+use crate::pg::interrupts;
+use crate::pg::waitevent::WaitEvent;
+use crate::pool::Checkout;
 use crate::reactor::{self, Interrupts};
 use crate::settings;
-use crate::wire::{Arguments, Format};
+use crate::wire::Arguments;
 use dispatch::Dispatch;
 use pgrx::pg_sys::Datum;
-use route::Share;
+use plan::Plan;
 use rows::Output;
 use shard_query::Request;
-use split::Split;
 use std::rc::Rc;
 use std::time::Instant;
 
 /// Runs one call of `function` and returns its result.
 pub fn execute(function: &Function, call: Call) -> Result<Datum, Problem> {
     let portal = depth::portal()?;
-    let (access, run_on) = match &function.destination {
-        Destination::Connect(connstr) => {
-            let is_callers = matches!(connstr, Name::Argument(_)) && !settings::may_connect_anywhere();
-            (cluster::by_connstr(&name(connstr, call)?, is_callers), &RunOn::Any)
-        }
-        Destination::Cluster(name_of, run_on) => (cluster::by_name(&name(name_of, call)?)?, run_on),
-    };
-    let cluster = &access.cluster;
-    let shape = &*function.shape(call)?;
-    let split = Split::of_call(function, call)?;
-    let shares = match &split {
-        Some(split) => route::split(run_on, function, cluster, call, split)?,
-        None => route::whole(run_on, function, cluster, call)?,
-    };
-    let text_only = cluster.options.disable_binary;
+    let plan = &Plan::of(function, call)?;
+    let arguments = plan.arguments(call)?;
     let request = Request {
-        shape,
-        text_only,
-        prepare: cluster.options.prepared_statements.unwrap_or_else(settings::prepared_statements),
+        shape: &plan.shape,
+        text_only: plan.text_only(),
+        prepare: plan.prepare,
         portal,
         longest_message: settings::longest_message(),
         is_rehearsal: false,
     };
-    let arguments =
-        guc::with_portable_output(|| arguments(function, &shape.query, call, split.as_ref(), &shares, text_only));
-    if arguments.iter().any(|arguments| arguments.are_too_long()) {
-        return Err(Problem::ArgumentsTooLong);
-    }
-    let keys: Vec<_> = shares.iter().map(|share| access.key(share.endpoint)).collect();
-    let output = Output::new(&shape.returns, function.returns_set, call, keys.len())?;
-    let spares = || match run_on {
-        RunOn::Any if split.is_none() => route::others(&shares, cluster).map(|endpoint| access.key(endpoint)).collect(),
-        _ => Vec::new(),
-    };
-    let execution = Execution { label: &function.label, request, options: &cluster.options, arguments, output };
-    execution.run(keys, spares).map_err(|problem| access.to_blame(problem))
-}
-
-/// The arguments for each share. If nothing is cut, they are encoded once, for all of them.
-fn arguments(
-    function: &Function,
-    query: &RemoteQuery,
-    call: Call,
-    split: Option<&Split>,
-    shares: &[Share],
-    text_only: bool,
-) -> Vec<Rc<Arguments>> {
-    let encode = |share: Option<&Share>| {
-        let mut arguments = Arguments::default();
-        for &argument in &query.parameters {
-            let codec = &function.arguments[argument];
-            let format = if text_only { Format::Text } else { codec.format() };
-            let piece = share.and_then(|share| split?.piece(argument, &share.elements));
-            arguments.push(format, |out| match piece {
-                Some(elements) => codec.write_elements(elements, format, out),
-                None => codec.write(call.argument(argument), format, out),
-            });
-        }
-        Rc::new(arguments)
-    };
-    match split {
-        Some(_) => shares.iter().map(|share| encode(Some(share))).collect(),
-        None => vec![encode(None); shares.len()],
-    }
-}
-
-fn name(name: &Name, call: Call) -> Result<Rc<str>, Problem> {
-    match name {
-        Name::Literal(text) => Ok(text.clone()),
-        Name::Query(query) | Name::Argument(query) => query.text(call).map(Rc::from),
-    }
+    let output = Output::new(&plan.shape.returns, function.returns_set, call, plan.shares.len())?;
+    let execution = Execution { plan, request, arguments, output };
+    execution.run().map_err(|problem| plan.access.to_blame(problem))
 }
 
 /// A call that is running.
 struct Execution<'f> {
-    label: &'f str,
+    plan: &'f Plan<'f>,
     request: Request<'f>,
-    options: &'f ClusterOptions,
     /// For each connection.
     arguments: Vec<Rc<Arguments>>,
     output: Output<'f>,
 }
 
 impl Execution<'_> {
-    /// `spares` are where it may go as well if a connection can't be had.
-    fn run(mut self, keys: Vec<Key>, spares: impl FnOnce() -> Vec<Key>) -> Result<Datum, Problem> {
-        let options = self.options;
+    fn run(mut self) -> Result<Datum, Problem> {
+        let Plan { function, shares, .. } = self.plan;
+        let options = &self.plan.cluster().options;
         let limits = connect::Limits { lifetime: options.connection_lifetime, timeout: options.connect_timeout };
-        let mut connections = match connect::connect(keys, limits) {
-            Err(problem) if problem.is_unreachable() => connect::elsewhere(self.label, problem, spares(), limits)?,
-            result => result?,
+        let (mut connections, elsewhere) = match connect::connect(self.plan.keys(), limits) {
+            Err(problem) if problem.is_unreachable() => {
+                let (share, connection) = connect::elsewhere(&function.label, problem, self.plan.spares(), limits)?;
+                (connection, Some(share))
+            }
+            result => (result?, None),
         };
+        for (connection, share) in connections.iter().zip(elsewhere.iter().chain(shares)) {
+            connection.entry().used_for(self.plan.access.name().map(|name| (name, share.partition)));
+        }
         let deadline = options.query_timeout.map(|timeout| Instant::now() + timeout);
         if !connections.is_empty() && !self.request.shape.is_rehearsed() {
             let others = connections.split_off(1);
@@ -173,12 +125,11 @@ impl Execution<'_> {
     ) -> Result<Vec<Checkout>, Problem> {
         let request = Request { is_rehearsal, ..self.request };
         let arguments = self.arguments.iter().cloned();
-        let mut dispatch = Dispatch::new(self.label, &request, connections, arguments, deadline, &mut self.output)?;
+        let mut dispatch =
+            Dispatch::new(&self.plan.function.label, &request, connections, arguments, deadline, &mut self.output)?;
         let mut watch = dispatch.take_watch();
         // An ERROR that unwinds out of here (an interrupt, an input function's) is held until the shards have been told.
-        match interrupts::catch(|| {
-            reactor::run(&mut dispatch, &mut watch, waitevent::WAIT_EXTENSION, Interrupts::Serve)
-        }) {
+        match interrupts::catch(|| reactor::run(&mut dispatch, &mut watch, WaitEvent::Execute, Interrupts::Serve)) {
             Ok(Ok(())) => Ok(dispatch.into_connections(watch)),
             Ok(Err(Problem::QueryTimeout)) => {
                 abandon::abandon_late(dispatch);

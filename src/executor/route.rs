@@ -10,10 +10,12 @@ use crate::pg::spi::Rows;
 use pgrx::pg_sys::{Datum, Oid};
 
 /// A connection's share of a call.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Share {
     /// The index of its connection string in the cluster.
     pub endpoint: usize,
+    /// Its partition, by which it is known: the lowest of those that were selected, if several have this string.
+    pub partition: usize,
     /// Under SPLIT the numbers of its elements, in order.
     pub elements: Vec<usize>,
 }
@@ -37,9 +39,11 @@ impl Route<'_> {
         let next = self.shares.len();
         let share = *self.by_endpoint[endpoint].get_or_insert(next);
         if share == next {
-            self.shares.push(Share { endpoint, elements: Vec::new() });
+            self.shares.push(Share { endpoint, partition, elements: Vec::new() });
         }
-        &mut self.shares[share]
+        let share = &mut self.shares[share];
+        share.partition = share.partition.min(partition);
+        share
     }
 
     /// Selects a partition for an element, which it gets once however often it is selected.
@@ -162,10 +166,14 @@ fn by_rows(route: &mut Route<'_>, rows: &Rows<'_>, length: usize, returns_set: b
     Ok(())
 }
 
-/// The endpoints that aren't among the shares, in random order.
-pub fn others(shares: &[Share], cluster: &Cluster) -> impl Iterator<Item = usize> {
-    let is_other = |endpoint: &usize| shares.iter().all(|share| share.endpoint != *endpoint);
-    let mut others: Vec<_> = (0..cluster.endpoint_count()).filter(is_other).collect();
+/// Shares of the connections that none of these is for, in random order.
+pub fn others(shares: &[Share], cluster: &Cluster) -> impl Iterator<Item = Share> {
+    let mut all = Route::new(cluster);
+    for partition in 0..cluster.partition_count() {
+        all.select(partition);
+    }
+    let mut others = all.shares;
+    others.retain(|other| shares.iter().all(|share| share.endpoint != other.endpoint));
     fastrand::shuffle(&mut others);
     others.into_iter()
 }

@@ -204,7 +204,8 @@ impl<'e> ShardQuery<'e> {
             match (message, self.stage) {
                 (Message::Row(row), Stage::Identifying) => {
                     let answering = process_id(row);
-                    self.connection.is_direct = Some(answering.is_some() && answering == self.connection.process_id);
+                    self.connection.is_direct =
+                        Some(answering.is_some() && answering == self.connection.entry().process_id);
                 }
                 (Message::CommandComplete, Stage::Identifying) => self.stage = Stage::Preparing,
                 (Message::ParseComplete, Stage::Preparing) if !self.statement.is_empty() => {

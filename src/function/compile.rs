@@ -44,6 +44,7 @@ pub fn compile(oid: Oid) -> Result<Function> {
     check(&declaration, &body, returns.is_none()).map_err(|problem| Error::from(problem).in_function(&label))?;
 
     let split = split(&declaration, &body);
+    let destination_text = parser::Where(&body).to_string();
     let destination = destination(body.destination, &declaration.arguments, &split);
     let Declaration { procedure, name, arguments, context: arguments_context } = declaration;
     let shapes = match returns {
@@ -60,6 +61,8 @@ pub fn compile(oid: Oid) -> Result<Function> {
         shapes,
         returns_set: procedure.returns_set,
         destination,
+        destination_text,
+        usage: Rc::default(),
         split,
         name,
         names_checked: Cell::new(inval::type_changes()),

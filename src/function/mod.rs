@@ -13,6 +13,7 @@ mod local_query;
 mod reading;
 mod remote_query;
 mod shape;
+mod usage;
 
 pub use compile::compile;
 pub use element_query::ElementQuery;
@@ -20,6 +21,7 @@ pub use local_query::LocalQuery;
 pub use reading::Reading;
 pub use remote_query::RemoteQuery;
 pub use shape::{ReturnColumn, Returns, Shape};
+pub use usage::Usage;
 
 use crate::codec::ParameterCodec;
 use crate::error::{Error, Problem, Result};
@@ -51,6 +53,10 @@ pub struct Function {
     pub returns_set: bool,
     /// Where its query runs.
     pub destination: Destination,
+    /// The same in the language's words, with arguments as `$n`.
+    pub destination_text: String,
+    /// What its calls add up to; a function that is compiled again goes on counting.
+    pub usage: Rc<Usage>,
     /// The arguments that SPLIT cuts.
     pub split: Vec<(usize, ElementType)>,
     /// `schema.name`, quoted, as it was when this was compiled.
@@ -107,6 +113,14 @@ impl Function {
         }
     }
 
+    /// The query that it sends; of a function that returns a dynamic RECORD that of the last call, if there was one.
+    pub fn remote_query(&self) -> Option<Rc<str>> {
+        match &self.shapes {
+            Shapes::Declared(shape) => Some(shape.query.text.clone()),
+            Shapes::Dynamic(shapes) => shapes.last_query(),
+        }
+    }
+
     /// Whether the catalogs still say what this was made from.
     fn is_current(&self, oid: Oid, version: RowVersion) -> bool {
         if self.version != version {
@@ -138,10 +152,20 @@ pub fn get(oid: Oid) -> Result<Rc<Function>> {
     if let Some(function) = cached.filter(|function| function.is_current(oid, version)) {
         return Ok(function);
     }
-    let function = Rc::new(compile(oid)?);
+    let usage = cached_usage(oid).unwrap_or_default();
+    let function = Rc::new(Function { usage, ..compile(oid)? });
     let old = FUNCTIONS.with(|functions| functions.borrow_mut().insert(oid, function.clone()));
     drop(old); // outside the borrow, because freeing plans calls the backend
     Ok(function)
+}
+
+fn cached_usage(oid: Oid) -> Option<Rc<Usage>> {
+    FUNCTIONS.with(|functions| functions.borrow().get(&oid).map(|function| function.usage.clone()))
+}
+
+/// The compiled functions, those that were dropped meanwhile included.
+pub fn all() -> Vec<(Oid, Rc<Function>)> {
+    FUNCTIONS.with(|functions| functions.borrow().iter().map(|(&oid, function)| (oid, function.clone())).collect())
 }
 
 /// Checks a function that is being created.

@@ -147,6 +147,11 @@ impl DynamicShape {
         DynamicShape { query, own_name, last: RefCell::new(None) }
     }
 
+    /// The query of the last call.
+    pub fn last_query(&self) -> Option<Rc<str>> {
+        self.last.borrow().as_ref().map(|last| last.shape.query.text.clone())
+    }
+
     /// The shape that the caller expects.
     pub fn of_call(&self, call: Call, arguments: &[ParameterCodec]) -> Result<Rc<Shape>, Problem> {
         let context = OwnedContext::for_backend(c"plproxy record");

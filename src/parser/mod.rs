@@ -27,6 +27,7 @@ mod tests;
 pub use self::ast::{Body, ClusterName, ConnectString, Destination, Expression, Query, RunOn, Sql};
 pub use self::error::ParseError;
 pub use self::grammar::parse;
+pub use self::print::Where;
 
 /// An argument that a body can refer to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,9 +10,8 @@ use super::ast::{Body, ClusterName, ConnectString, Destination, Expression, Part
 impl Display for Body {
     fn fmt(&self, out: &mut Formatter<'_>) -> Result {
         writeln!(out, "{}", self.destination)?;
-        if !self.split.is_empty() {
-            let arguments: Vec<String> = self.split.iter().map(|index| position(*index)).collect();
-            writeln!(out, "SPLIT {};", arguments.join(", "))?;
+        if let Some(split) = split(self) {
+            writeln!(out, "{split}")?;
         }
         match &self.query {
             Query::Default => Ok(()),
@@ -20,6 +19,24 @@ impl Display for Body {
             Query::Select(sql) => writeln!(out, "{sql};"),
         }
     }
+}
+
+/// What a body says of where it runs, on one line.
+pub struct Where<'b>(pub &'b Body);
+
+impl Display for Where<'_> {
+    fn fmt(&self, out: &mut Formatter<'_>) -> Result {
+        match &self.0.destination {
+            Destination::Cluster { name, run_on } => write!(out, "CLUSTER {name}; RUN ON {run_on};")?,
+            connect => connect.fmt(out)?,
+        }
+        split(self.0).map_or(Ok(()), |split| write!(out, " {split}"))
+    }
+}
+
+fn split(body: &Body) -> Option<String> {
+    let arguments: Vec<String> = body.split.iter().map(|index| position(*index)).collect();
+    (!arguments.is_empty()).then(|| format!("SPLIT {};", arguments.join(", ")))
 }
 
 impl Display for Destination {

@@ -48,7 +48,7 @@ impl ProcTuple {
         let tuple = unsafe {
             pg_sys::SearchSysCache1(pg_sys::SysCacheIdentifier::PROCOID as i32, pg_sys::Datum::from(function))
         };
-        (!tuple.is_null()).then_some(ProcTuple(tuple))
+        (!tuple.is_null()).then(|| ProcTuple(tuple))
     }
 
     fn version(&self) -> RowVersion {
@@ -139,6 +139,32 @@ fn arguments(tuple: &ProcTuple) -> Vec<ProcedureArgument> {
             })
             .collect()
     }
+}
+
+/// Whether the function is of a language that this C function is the handler of, whatever the language is called.
+pub fn is_handled_by(function: Oid, handler: &str) -> bool {
+    let Some(tuple) = ProcTuple::find(function) else { return false };
+    // SAFETY: a syscache look-up; the fixed parts of the rows are always there.
+    let handler_oid = unsafe {
+        let language = (*pg_sys::GETSTRUCT(tuple.0).cast::<pg_sys::FormData_pg_proc>()).prolang;
+        let language = pg_sys::SearchSysCache1(pg_sys::SysCacheIdentifier::LANGOID as c_int, language.into());
+        if language.is_null() {
+            return false;
+        }
+        let handler = (*pg_sys::GETSTRUCT(language).cast::<pg_sys::FormData_pg_language>()).lanplcallfoid;
+        pg_sys::ReleaseSysCache(language);
+        handler
+    };
+    // prosrc of a C function is its name.
+    ProcTuple::find(handler_oid).is_some_and(|tuple| source(&tuple) == handler)
+}
+
+/// The arguments of a call of the function as its declaration orders them, with its defaults where the call has none.
+/// `arguments` are an analyzed call's, and `result` is its result type.
+pub(super) fn with_all_arguments(function: Oid, arguments: *mut pg_sys::List, result: Oid) -> *mut pg_sys::List {
+    let Some(tuple) = ProcTuple::find(function) else { return arguments };
+    // SAFETY: the lists are in the current memory context.
+    unsafe { pg_sys::expand_function_arguments(arguments, false, result, tuple.0) }
 }
 
 /// Whether a schema has a function of this name that takes one `text`.

@@ -1,7 +1,9 @@
 //! Values that are looked at here, instead of only passing through.
 
+use super::arrays::ElementType;
 use super::{encoding, varlena};
 use pgrx::pg_sys::{self, Datum, Oid};
+use std::time::Duration;
 
 /// An integer Datum; `None` if the type isn't int2, int4 or int8.
 pub fn integer(type_oid: Oid, value: Datum) -> Option<i64> {
@@ -40,4 +42,57 @@ pub fn uuid(bytes: [u8; 16]) -> Datum {
 /// A text value as a Datum in the current memory context.
 pub fn text(value: &str) -> Datum {
     varlena::of_bytes(&encoding::to_server(value))
+}
+
+/// As [`text`], for text that may be another database's: what the encoding here can't say becomes `?`.
+pub fn text_from_elsewhere(value: &str) -> Datum {
+    varlena::of_bytes(&encoding::to_server_from_elsewhere(value))
+}
+
+/// A `text[]`, in the current memory context.
+pub fn texts<S: AsRef<str>>(values: impl IntoIterator<Item = S>) -> Datum {
+    let element = ElementType::of_array(pg_sys::TEXTARRAYOID).expect("text[] is an array");
+    element.array(values.into_iter().map(|value| Some(text(value.as_ref()))))
+}
+
+/// A `boolean`.
+pub fn bool(value: bool) -> Datum {
+    Datum::from(value)
+}
+
+/// An `int4`.
+pub fn int4(value: i32) -> Datum {
+    Datum::from(value)
+}
+
+/// An `int8` of a count; one that is too large for it is its largest.
+pub fn count(value: u64) -> Datum {
+    Datum::from(i64::try_from(value).unwrap_or(i64::MAX))
+}
+
+/// A `float8`.
+pub fn float8(value: f64) -> Datum {
+    // Passed by value, like int8, as the bits that it is made of.
+    Datum::from(value.to_bits())
+}
+
+/// How many milliseconds that is, as a `float8`.
+pub fn milliseconds(value: Duration) -> Datum {
+    float8(value.as_secs_f64() * 1000.0)
+}
+
+/// An `interval` of time alone, in the current memory context.
+pub fn interval(value: Duration) -> Datum {
+    let interval = pg_sys::Interval { time: i64::try_from(value.as_micros()).unwrap_or(i64::MAX), day: 0, month: 0 };
+    // SAFETY: palloc gives room for it, and is aligned for everything.
+    unsafe {
+        let place = pg_sys::palloc(size_of::<pg_sys::Interval>()).cast::<pg_sys::Interval>();
+        place.write(interval);
+        Datum::from(place)
+    }
+}
+
+/// A `timestamptz`, from microseconds since 2000-01-01 in UTC.
+pub fn timestamptz(microseconds: i64) -> Datum {
+    Datum::from(microseconds)
 }

@@ -75,14 +75,26 @@ pub fn to_server_cstring(text: &str) -> Vec<u8> {
     bytes
 }
 
-/// Rust text for a message: what the server's encoding can't say becomes `?`, because a message must get through.
-/// The result is palloc'd in the current context and NUL-terminated.
-pub fn palloc_lossy(text: &str) -> *const c_char {
-    let bytes = match database_encoding() {
+/// As [`to_server`], but what the server's encoding can't say becomes `?`.
+pub fn to_server_lossy(text: &str) -> Cow<'_, [u8]> {
+    match database_encoding() {
         _ if text.is_ascii() => Cow::Borrowed(text.as_bytes()),
         UTF8 | SQL_ASCII => return_stray_bytes(text),
         encoding => Cow::Owned(convert_lossy(text, encoding)),
-    };
+    }
+}
+
+/// As [`to_server_lossy`], for text that comes from another database, and so perhaps from another encoding: stray bytes of
+/// that one become `?`, too, since they needn't make sense here.
+pub fn to_server_from_elsewhere(text: &str) -> Vec<u8> {
+    let text: String = text.chars().map(|c| stray_byte(c).map_or(c, |_| '?')).collect();
+    to_server_lossy(&text).into_owned()
+}
+
+/// Rust text for a message: what the server's encoding can't say becomes `?`, because a message must get through.
+/// The result is palloc'd in the current context and NUL-terminated.
+pub fn palloc_lossy(text: &str) -> *const c_char {
+    let bytes = to_server_lossy(text);
     // SAFETY: pnstrdup copies at most that many bytes, up to a NUL, and appends one.
     unsafe { pg_sys::pnstrdup(bytes.as_ptr().cast(), bytes.len()) }
 }
@@ -132,18 +144,22 @@ fn carry_stray_bytes(bytes: &[u8]) -> String {
 
 /// The reverse of [`carry_stray_bytes`].
 fn return_stray_bytes(text: &str) -> Cow<'_, [u8]> {
-    let stray = |c: char| u32::from(c).checked_sub(STRAY_BYTE).filter(|&b| (0x80..0x100).contains(&b));
-    if !text.chars().any(|c| stray(c).is_some()) {
+    if !text.chars().any(|c| stray_byte(c).is_some()) {
         return Cow::Borrowed(text.as_bytes());
     }
     let mut bytes = Vec::with_capacity(text.len());
     for c in text.chars() {
-        match stray(c) {
+        match stray_byte(c) {
             Some(byte) => bytes.push(byte as u8),
             None => bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
         }
     }
     Cow::Owned(bytes)
+}
+
+/// The byte that a private character carries, if it is one of those.
+fn stray_byte(c: char) -> Option<u32> {
+    u32::from(c).checked_sub(STRAY_BYTE).filter(|byte| (0x80..0x100).contains(byte))
 }
 
 /// Converts valid text, or raises the conversion function's ERROR.

@@ -11,7 +11,7 @@ impl ExternalFd {
     /// Reserves one; `None` if the backend has too many already.
     pub fn acquire() -> Option<ExternalFd> {
         // SAFETY: fd.c is initialised in every backend.
-        unsafe { pg_sys::AcquireExternalFD() }.then_some(ExternalFd(()))
+        unsafe { pg_sys::AcquireExternalFD() }.then(|| ExternalFd(()))
     }
 }
 

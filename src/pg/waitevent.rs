@@ -24,9 +24,47 @@ impl Interest {
     }
 }
 
-/// Names of what we wait for, as `pg_stat_activity` shows them. Before PostgreSQL 17 an extension can't name its
-/// waits, so they all read `Extension`.
-pub const WAIT_EXTENSION: u32 = pg_sys::PG_WAIT_EXTENSION;
+/// What a session waits for, as `pg_stat_activity` shows it: `wait_event_type` is `Extension`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WaitEvent {
+    /// Connections are being opened.
+    Connect,
+    /// Shards are working on a query, or its rows are on their way.
+    Execute,
+    /// Shards have been asked to cancel.
+    Cancel,
+    /// Shards are being asked whether they are there.
+    Ping,
+}
+
+#[cfg(any(feature = "pg14", feature = "pg15", feature = "pg16"))]
+impl WaitEvent {
+    /// Before PostgreSQL 17 an extension can't name what it waits for: it is all `Extension`.
+    fn number(self) -> u32 {
+        pg_sys::PG_WAIT_EXTENSION
+    }
+}
+
+#[cfg(not(any(feature = "pg14", feature = "pg15", feature = "pg16")))]
+impl WaitEvent {
+    /// In the order of the variants.
+    const NAMES: [&std::ffi::CStr; 4] = [c"PlproxyConnect", c"PlproxyExecute", c"PlproxyCancel", c"PlproxyPing"];
+
+    /// Asked for at the first wait of the process, all at once, because that takes a lock and can fail: there are only so
+    /// many names for all extensions. By the time that a call has to be abandoned they are known.
+    fn number(self) -> u32 {
+        thread_local! {
+            static NUMBERS: std::cell::Cell<Option<[u32; WaitEvent::NAMES.len()]>> = const { std::cell::Cell::new(None) };
+        }
+        let numbers = NUMBERS.get().unwrap_or_else(|| {
+            // SAFETY: the names end with a NUL; the same one gives the same number in all processes.
+            let numbers = WaitEvent::NAMES.map(|name| unsafe { pg_sys::WaitEventExtensionNew(name.as_ptr()) });
+            NUMBERS.set(Some(numbers));
+            numbers
+        });
+        numbers[self as usize]
+    }
+}
 
 /// A kernel-side set (epoll, kqueue) with the latch, the postmaster's death and up to `sockets` sockets in it. It
 /// costs system calls to build and to change, none to keep.
@@ -91,7 +129,7 @@ impl WaitSet {
 
     /// Waits until something happens, at most `timeout` (rounded up to milliseconds), and hands each ready socket to
     /// `ready`. A latch that was set is reset: whoever set it left its reason in a flag that the caller checks next.
-    pub fn wait(&mut self, timeout: Option<Duration>, wait_event: u32, mut ready: impl FnMut(usize, Interest)) {
+    pub fn wait(&mut self, timeout: Option<Duration>, wait_event: WaitEvent, mut ready: impl FnMut(usize, Interest)) {
         let timeout = timeout.map_or(-1, |t| c_long::try_from(t.as_nanos().div_ceil(1_000_000)).unwrap_or(c_long::MAX));
         // WaitEventSetWait counts in int milliseconds.
         let timeout = timeout.min(c_long::from(i32::MAX));
@@ -102,7 +140,7 @@ impl WaitSet {
                 timeout,
                 self.events.as_mut_ptr(),
                 self.events.len() as i32,
-                wait_event,
+                wait_event.number(),
             )
         };
         for event in &self.events[..occurred as usize] {

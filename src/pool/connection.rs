@@ -1,12 +1,13 @@
 //! One connection: everything that belongs to it, in one value.
 
-use super::Key;
 use super::cancel::Canceller;
 use super::idle::Slot;
+use super::ledger::{Entry, Whereabouts};
 use super::opening::Opened;
 use super::statements::Statements;
-use super::stream::{End, Stream};
+use super::stream::{End, Stream, Traffic};
 use super::tls::TlsError;
+use super::{Key, Place};
 use crate::error::{Problem, RemoteError};
 use crate::pg::elog::SqlState;
 use crate::pg::encoding;
@@ -22,18 +23,13 @@ const SMALL_TALK: usize = 1000;
 /// An open connection.
 #[derive(Debug)]
 pub struct Connection {
-    key: Key,
+    entry: Rc<Entry>,
     database: Rc<str>,
     stream: Stream,
     canceller: Canceller,
-    opened: Instant,
-    /// When it was last given back.
-    pub(super) idle_since: Instant,
     /// Which part of the configured lifetime is this connection's, so that those of a fan-out don't all end at once.
     share_of_lifetime: f64,
-    /// The server's process ID, as it was told when we logged in.
-    pub process_id: Option<u32>,
-    /// Whether that is the process that answers, so that what is prepared will still be there at the next call. It isn't
+    /// Whether the process that we were told of when we logged in is the one that answers, so that what is prepared will still be there at the next call. It isn't
     /// behind a pooler. `None` until a server has been asked.
     pub is_direct: Option<bool>,
     /// Whether a query has been answered.
@@ -51,18 +47,14 @@ pub struct Connection {
 
 impl Connection {
     /// For a session that has been opened.
-    pub(super) fn new(key: Key, database: String, opened: Opened, slot: Slot) -> Connection {
-        let now = Instant::now();
+    pub(super) fn new(key: Key, whereabouts: Whereabouts, opened: Opened, slot: Slot) -> Connection {
         let Opened { stream, canceller, process_id } = opened;
         Connection {
-            key,
-            database: database.into(),
+            database: whereabouts.database.as_str().into(),
+            entry: Entry::new(key, whereabouts, process_id),
             stream,
             canceller,
-            opened: now,
-            idle_since: now,
             share_of_lifetime: 0.9 + 0.1 * fastrand::f64(),
-            process_id,
             is_direct: None,
             has_answered: false,
             statements: Statements::default(),
@@ -74,12 +66,24 @@ impl Connection {
     }
 
     pub(super) fn key(&self) -> &Key {
-        &self.key
+        &self.entry.key
+    }
+
+    /// What can be told of it.
+    pub fn entry(&self) -> &Entry {
+        &self.entry
     }
 
     /// Name of the database, for messages.
     pub fn database(&self) -> &Rc<str> {
         &self.database
+    }
+
+    /// Where it goes.
+    pub fn place(&self) -> Place {
+        let whereabouts = &self.entry.whereabouts;
+        let (host, database) = (whereabouts.host.clone(), whereabouts.database.clone());
+        Place { host, port: Some(whereabouts.port), database }
     }
 
     /// Requests go in here. They are sent when the next message is looked for.
@@ -97,6 +101,11 @@ impl Connection {
         self.stream.has_sent_all()
     }
 
+    /// How much has been received and sent since the login.
+    pub fn traffic(&self) -> Traffic {
+        self.stream.traffic()
+    }
+
     /// The number of the message of which a part has been received; `None` if none has begun.
     pub fn unfinished_message(&self) -> Option<u64> {
         self.stream.unfinished_message()
@@ -109,7 +118,7 @@ impl Connection {
 
     /// When it is to be replaced, if connections may live so long.
     pub fn expires(&self, lifetime: Duration) -> Instant {
-        self.opened + lifetime.mul_f64(self.share_of_lifetime)
+        self.entry.opened + lifetime.mul_f64(self.share_of_lifetime)
     }
 
     /// Sends what is to be sent, and takes the next message. `None` if the socket must be waited for first.
@@ -152,9 +161,10 @@ impl Connection {
         }
     }
 
-    /// To be called when an answer is complete and the connection is to be kept.
+    /// To be called when a call gives it back, and it is to be kept.
     pub(super) fn tidy(&mut self) {
         self.stream.tidy();
+        self.entry.returned(self.statements.count(), self.stream.traffic());
     }
 
     /// Ends the session in good order, if it is in order. To be called when the connection won't be dropped.

@@ -53,9 +53,8 @@ impl Drop for Slot {
 }
 
 /// Puts a connection in that isn't used any more.
-pub(super) fn put(mut connection: Box<Connection>) {
+pub(super) fn put(connection: Box<Connection>) {
     on_exit(farewell);
-    connection.idle_since = Instant::now();
     IDLE.with(|idle| idle.borrow_mut().entry(connection.key().clone()).or_default().push(connection));
 }
 
@@ -75,24 +74,25 @@ pub fn checkout(key: &Key, lifetime: Option<Duration>) -> Option<Checkout> {
         let mut connection = IDLE.with(|idle| idle.borrow_mut().get_mut(key)?.pop())?;
         let ends = [
             lifetime.map(|lifetime| connection.expires(lifetime)),
-            settings::idle_timeout().map(|timeout| connection.idle_since + timeout),
+            settings::idle_timeout().and_then(|timeout| Some(connection.entry().idle_since()? + timeout)),
         ];
         let is_over = ends.into_iter().flatten().any(|end| end <= Instant::now());
         if !is_over && connection.is_alive() {
+            connection.entry().taken();
             return Some(Checkout::new(connection));
         }
         crate::report::debug(format!("plproxy: replacing a stale connection to {}", connection.database()));
     }
 }
 
-/// Closes those that aren't wanted any more.
-pub fn retain(wanted: impl Fn(&Key) -> bool) {
-    let keys: Vec<_> = IDLE.with(|idle| idle.borrow().keys().filter(|key| !wanted(key)).cloned().collect());
+/// Closes those that aren't wanted any more, and returns how many they were.
+pub fn close(is_unwanted: impl Fn(&Key) -> bool) -> usize {
+    let keys: Vec<_> = IDLE.with(|idle| idle.borrow().keys().filter(|key| is_unwanted(key)).cloned().collect());
     let unwanted: Vec<_> = IDLE.with(|idle| {
         let mut idle = idle.borrow_mut();
-        keys.iter().filter_map(|key| idle.remove(key)).collect()
+        keys.iter().filter_map(|key| idle.remove(key)).flatten().collect()
     });
-    drop(unwanted);
+    unwanted.len()
 }
 
 /// Closes the one that has been idle longest; `false` if there is none.
@@ -101,7 +101,7 @@ pub fn close_least_recent() -> bool {
         let mut idle = idle.borrow_mut();
         let (key, _) = idle
             .iter()
-            .filter_map(|(key, connections)| Some((key.clone(), connections.first()?.idle_since)))
+            .filter_map(|(key, connections)| Some((key.clone(), connections.first()?.entry().idle_since()?)))
             .min_by_key(|&(_, since)| since)?;
         let connections = idle.get_mut(&key)?;
         let unwanted = connections.remove(0);
@@ -121,7 +121,9 @@ pub fn sweep() {
     }
     let Some(timeout) = settings::idle_timeout() else { return };
     let oldest = || {
-        IDLE.with(|idle| idle.borrow().values().filter_map(|connections| Some(connections.first()?.idle_since)).min())
+        IDLE.with(|idle| {
+            idle.borrow().values().filter_map(|connections| connections.first()?.entry().idle_since()).min()
+        })
     };
     while let Some(since) = oldest() {
         let left = (since + timeout).saturating_duration_since(Instant::now());

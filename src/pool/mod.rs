@@ -2,7 +2,7 @@
 //!
 //! What it owns: opening a connection ([`Opening`]), its whole state ([`Connection`]), who may use it next
 //! ([`checkout`], [`Checkout`]), how many there may be ([`idle`]), what is prepared on it ([`statements`]), TLS ([`tls`],
-//! [`transport`]), and asking a server to cancel ([`cancel::Cancelling`]). What it must not know: functions, partitions, what
+//! [`transport`]), asking a server to cancel ([`cancel::Cancelling`]), and what there is to tell of each ([`ledger`]). What it must not know: functions, partitions, what
 //! queries and rows mean.
 //!
 //! tokio-postgres does the login, over a transport of ours ([`transport`]). From the login on the session is ours
@@ -21,6 +21,7 @@
 mod cancel;
 mod connection;
 mod idle;
+mod ledger;
 mod opening;
 mod statements;
 mod stream;
@@ -29,8 +30,9 @@ mod transport;
 
 pub use cancel::{Canceller, Cancelling};
 pub use connection::{Connection, goes_on, remote_error};
-pub use idle::{checkout, retain, sweep};
-pub use opening::Opening;
+pub use idle::{checkout, close as close_idle, sweep};
+pub use ledger::{Entry, entries};
+pub use opening::{Opening, Place};
 pub use statements::{RemoteColumn, name_of};
 
 use crate::conninfo::Secret;
@@ -87,6 +89,12 @@ impl Checkout {
     }
 }
 
+/// Closes the idle connections whose keys are unwanted, and has those closed that are in use when they come back. Returns
+/// how many there are of both.
+pub fn close(is_unwanted: impl Fn(&Key) -> bool) -> usize {
+    idle::close(&is_unwanted) + ledger::give_notice(is_unwanted)
+}
+
 impl Deref for Checkout {
     type Target = Connection;
 
@@ -106,6 +114,7 @@ impl Drop for Checkout {
     fn drop(&mut self) {
         if let Some(mut connection) = self.connection.take()
             && !connection.in_doubt
+            && !connection.entry().is_unwanted()
         {
             connection.tidy();
             idle::put(connection);

@@ -62,6 +62,11 @@ impl Statements {
         Some(statement.clone())
     }
 
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.known.len()
+    }
+
     /// It is prepared now.
     pub fn add(&mut self, query: Rc<str>, name: Rc<str>, columns: Option<Rc<[RemoteColumn]>>) {
         self.clock += 1;

@@ -1,5 +1,6 @@
 //! Messages over a transport, without waiting.
 
+use super::tls::Session;
 use super::transport::Transport;
 use crate::reactor::Socket;
 use crate::wire::{Inbox, Malformed, Message, Outbox, Rows, Unreadable};
@@ -16,6 +17,17 @@ pub struct Stream {
     failure: Option<io::Error>,
     /// How many messages have been taken.
     taken: u64,
+    traffic: Traffic,
+}
+
+/// How much has gone through a session since its login, in bytes of the protocol: those that TLS makes of them aren't
+/// counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Taken from the socket.
+    pub received: u64,
+    /// Given to it.
+    pub sent: u64,
 }
 
 /// Why there will be no more messages.
@@ -42,7 +54,13 @@ impl From<Malformed> for End {
 impl Stream {
     /// For a transport, of which these bytes have already been received.
     pub fn new(transport: Transport, received: Vec<u8>) -> Stream {
-        Stream { transport, inbox: Inbox::with(received), outbox: Outbox::default(), failure: None, taken: 0 }
+        let traffic = Traffic { received: received.len() as u64, sent: 0 };
+        Stream { transport, inbox: Inbox::with(received), outbox: Outbox::default(), failure: None, taken: 0, traffic }
+    }
+
+    /// The version of TLS that it speaks, in OpenSSL's words; `None` if it speaks none.
+    pub fn tls_version(&self) -> Option<&'static str> {
+        self.transport.tls().map(Session::version)
     }
 
     /// For the reactor.
@@ -55,6 +73,11 @@ impl Stream {
         self.outbox.terminate();
         self.flush();
         self.transport.end();
+    }
+
+    /// How much has been received and sent.
+    pub fn traffic(&self) -> Traffic {
+        self.traffic
     }
 
     /// From now on a message that is received may have no more than so many bytes.
@@ -84,7 +107,10 @@ impl Stream {
                 Ok(Some(0)) => {
                     return Err(End::Lost(self.failure.as_ref().map_or(io::ErrorKind::UnexpectedEof.into(), again)));
                 }
-                Ok(Some(count)) => self.inbox.received(count),
+                Ok(Some(count)) => {
+                    self.inbox.received(count);
+                    self.traffic.received += count as u64;
+                }
                 Ok(None) => return Ok(false),
                 Err(error) => return Err(End::Lost(error)),
             }
@@ -113,7 +139,10 @@ impl Stream {
     fn flush(&mut self) {
         while !self.outbox.unsent().is_empty() {
             match self.transport.write(self.outbox.unsent()) {
-                Ok(Some(count)) => self.outbox.sent(count),
+                Ok(Some(count)) => {
+                    self.outbox.sent(count);
+                    self.traffic.sent += count as u64;
+                }
                 Ok(None) => return,
                 Err(error) => {
                     self.outbox.clear();

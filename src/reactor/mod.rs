@@ -34,6 +34,7 @@ pub use wakeup::Wakeup;
 pub use watch::Watch;
 
 use crate::pg::interrupts;
+use crate::pg::waitevent::WaitEvent;
 use std::time::Instant;
 
 /// What [`run`] runs.
@@ -89,11 +90,11 @@ pub enum Interrupts {
 }
 
 /// Runs `work` until it is done or fails. `watch` is the set of its sockets from an earlier run, or `None`; it is left
-/// there for a later one.
+/// there for a later one. Meanwhile the session is seen to wait for `wait_event`.
 pub fn run<W: Work>(
     work: &mut W,
     watch: &mut Option<Watch>,
-    wait_event: u32,
+    wait_event: WaitEvent,
     interrupts: Interrupts,
 ) -> Result<(), W::Error> {
     loop {

@@ -1,7 +1,7 @@
 //! A set of sockets, waited for together with the latch.
 
 use super::socket::{Socket, WeakSocket};
-use crate::pg::waitevent::WaitSet;
+use crate::pg::waitevent::{WaitEvent, WaitSet};
 use std::time::Instant;
 
 /// A kernel-side wait set and its sockets. Building one costs system calls, so it is kept where sockets are reused. It
@@ -29,7 +29,7 @@ impl Watch {
     }
 
     /// Waits until a socket is ready, the latch is set, or the deadline passes. Sockets learn that they are ready.
-    pub fn wait(&mut self, deadline: Option<Instant>, wait_event: u32) {
+    pub fn wait(&mut self, deadline: Option<Instant>, wait_event: WaitEvent) {
         for (number, socket) in self.sockets.iter().enumerate() {
             if let Some(socket) = socket.upgrade() {
                 self.set.modify(number, socket.interest());

@@ -14,6 +14,19 @@ fn tcp(host: &str, hostaddr: &str, port: u16) -> Address {
 }
 
 #[test]
+fn names_and_ports() {
+    for (address, name, port) in [
+        (unix("/run/postgresql/.s.PGSQL.5432"), "/run/postgresql", 5432),
+        (Address::Abstract("app/.s.PGSQL.1".into()), "@app", 1),
+        (tcp("db0", "", 7), "db0", 7),
+        (tcp("db0", "10.0.0.1", 7), "db0", 7),
+        (tcp("", "::1", 7), "::1", 7),
+    ] {
+        assert_eq!(address.name_and_port(), (name.to_owned(), port));
+    }
+}
+
+#[test]
 fn lists_match_element_by_element() {
     let default_socket = || unix("/run/postgresql/.s.PGSQL.5432");
     for (connstr, expected) in [

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::super::{Isolated, LoadBalanceHosts, Settings, SslMode, TargetSessionAttrs, resolve};
+use super::super::{Defaults, Isolated, LoadBalanceHosts, Settings, SslMode, TargetSessionAttrs, resolve};
 use super::{defaults, world};
 
 #[test]
@@ -72,6 +72,28 @@ fn the_application_name_has_a_fallback() {
     let world = world().var("PGAPPNAME", "v");
     let endpoint = world.endpoint("fallback_application_name=f");
     assert_eq!(endpoint.application_name.as_deref(), Some("v"));
+}
+
+#[test]
+fn the_callers_application_name_comes_between_the_service_and_the_variable() {
+    let world = world()
+        .var("PGAPPNAME", "from-variable")
+        .file("/home/app/.pg_service.conf", "[s]\napplication_name=from-service\n[t]\nfallback_application_name=f\n");
+    let named = Defaults { application_name: Some("ours".into()), ..defaults() };
+    for (connstr, expected) in [
+        ("", Some("ours")),
+        ("application_name=a", Some("a")),
+        ("application_name=''", None),
+        ("service=s", Some("from-service")),
+        // These two say what the name is where nobody gives one; the variable gives one.
+        ("fallback_application_name=f", Some("from-variable")),
+        ("service=t", Some("from-variable")),
+    ] {
+        let endpoint = resolve(&Settings::parse(connstr).unwrap(), &world, &named).unwrap();
+        assert_eq!(endpoint.application_name.as_deref(), expected, "{connstr}");
+    }
+    let settings = Settings::parse("user=u").unwrap();
+    assert_eq!(resolve(&settings, &Isolated, &named).unwrap().application_name.as_deref(), Some("ours"));
 }
 
 #[test]

@@ -86,7 +86,12 @@ impl Environment for World {
 }
 
 fn defaults() -> Defaults {
-    Defaults { socket_dir: "/run/postgresql".into(), sysconf_dir: "/etc/postgresql-common".into(), port: 5432 }
+    Defaults {
+        socket_dir: "/run/postgresql".into(),
+        sysconf_dir: "/etc/postgresql-common".into(),
+        port: 5432,
+        application_name: None,
+    }
 }
 
 fn world() -> World {

@@ -31,10 +31,11 @@ pub use session::Opened;
 use super::connection::Connection;
 use super::idle::Slot;
 use super::{Checkout, Key};
-use crate::conninfo::{self, Defaults, Environment, Isolated, ProcessEnvironment, Settings};
+use crate::conninfo::{self, Defaults, Endpoint, Environment, Escape, Isolated, ProcessEnvironment, Settings};
 use crate::error::Problem;
-use crate::pg::build;
+use crate::pg::{build, session as own_session};
 use crate::reactor::{Socket, Wakeup};
+use crate::settings;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -46,19 +47,44 @@ pub struct Opening {
     future: Pin<Box<dyn Future<Output = Result<Box<Connection>, Problem>>>>,
     awaited: Rc<Awaited>,
     wakeup: Wakeup,
-    database: String,
+    place: Place,
     deadline: Option<Instant>,
+}
+
+/// Where a connection goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// A host as it was written, or a socket's directory; before it is known which of them it will be, all of them.
+    pub host: String,
+    /// `None` as long as it may be one or the other.
+    pub port: Option<u16>,
+    /// Name of the database.
+    pub database: String,
+}
+
+impl Place {
+    fn of(endpoint: &Endpoint) -> Place {
+        let (hosts, mut ports): (Vec<_>, Vec<_>) =
+            endpoint.hosts.iter().map(|host| host.address.name_and_port()).unzip();
+        ports.dedup();
+        let port = ports.first().copied().filter(|_| ports.len() == 1);
+        Place { host: hosts.join(","), port, database: endpoint.dbname.clone() }
+    }
 }
 
 impl Opening {
     /// Begins to connect. `timeout` is for the whole attempt, whatever hosts and addresses there are; without one, the
-    /// connection string's own counts.
-    pub fn new(key: Key, timeout: Option<Duration>) -> Result<Opening, Problem> {
-        let settings = settings(&key)?;
-        let own = ProcessEnvironment { os_user: None };
-        let environment: &dyn Environment = if key.is_callers { &Isolated } else { &own };
-        let defaults =
-            Defaults { socket_dir: build::socket_dir(), sysconf_dir: build::sysconf_dir(), port: build::port() };
+    /// connection string's own counts, and without that `otherwise`.
+    pub fn new(key: Key, timeout: Option<Duration>, otherwise: Option<Duration>) -> Result<Opening, Problem> {
+        let settings = given(&key)?;
+        let process = ProcessEnvironment { os_user: None };
+        let environment: &dyn Environment = if key.is_callers { &Isolated } else { &process };
+        let defaults = Defaults {
+            socket_dir: build::socket_dir(),
+            sysconf_dir: build::sysconf_dir(),
+            port: build::port(),
+            application_name: application_name(),
+        };
         let mut endpoint = conninfo::resolve(&settings, environment, &defaults)?;
         if key.is_callers {
             endpoint.require_auth = endpoint.require_auth.and_password();
@@ -66,12 +92,12 @@ impl Opening {
         for warning in &endpoint.warnings {
             crate::report::warning(warning.as_str());
         }
-        let database = endpoint.dbname.clone();
-        let deadline = timeout.or(endpoint.connect_timeout).map(|timeout| Instant::now() + timeout);
+        let place = Place::of(&endpoint);
+        let deadline = timeout.or(endpoint.connect_timeout).or(otherwise).map(|timeout| Instant::now() + timeout);
         let awaited = Rc::new(Awaited::default());
         let wakeup = Wakeup::new();
         let future = Box::pin(search::search(key, endpoint, deadline, awaited.clone(), Slot::acquire()?));
-        Ok(Opening { future, awaited, wakeup, database, deadline })
+        Ok(Opening { future, awaited, wakeup, place, deadline })
     }
 
     /// Goes on without waiting. Fails when no host would have us, or when the deadline has passed.
@@ -80,10 +106,15 @@ impl Opening {
         match self.wakeup.settle(|context| self.future.as_mut().poll(context)) {
             Poll::Ready(connection) => connection.map(|connection| Poll::Ready(Checkout::new(connection))),
             Poll::Pending if self.deadline.is_some_and(|deadline| deadline <= Instant::now()) => {
-                Err(Problem::ConnectTimeout(self.database.clone()))
+                Err(Problem::ConnectTimeout(self.place.database.clone()))
             }
             Poll::Pending => Ok(Poll::Pending),
         }
+    }
+
+    /// Where it goes.
+    pub fn place(&self) -> &Place {
+        &self.place
     }
 
     /// The socket that it waits for.
@@ -102,6 +133,19 @@ impl Opening {
     }
 }
 
+/// What `plproxy.application_name` comes to in this session; `None` if there is to be no such name.
+fn application_name() -> Option<String> {
+    let format = settings::application_name()?;
+    Some(conninfo::expand(&format, |escape| match escape {
+        Escape::ApplicationName => own_session::application_name(),
+        Escape::ClusterName => own_session::cluster_name(),
+        Escape::SessionId => Some(own_session::id()),
+        Escape::Database => own_session::database(),
+        Escape::ProcessId => Some(std::process::id().to_string()),
+        Escape::User => own_session::user(),
+    }))
+}
+
 /// Options that name what this server has to log in with, or have it write files.
 const NOT_FOR_CALLERS: [&str; 6] = ["service", "passfile", "sslcert", "sslkey", "sslpassword", "sslkeylogfile"];
 
@@ -118,7 +162,7 @@ fn check_callers(settings: &Settings) -> Result<(), Problem> {
 
 /// What the connection string says, with user and password of the user mapping where it says nothing, and the role as
 /// the last resort.
-fn settings(key: &Key) -> Result<Settings, Problem> {
+fn given(key: &Key) -> Result<Settings, Problem> {
     let mut settings = Settings::parse(&key.connstr)?;
     if key.is_callers {
         check_callers(&settings)?;

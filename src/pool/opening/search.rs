@@ -13,10 +13,11 @@
 use super::address;
 use super::awaited::Awaited;
 use super::server::{Encryption, Server};
-use super::session;
+use super::session::{self, Opened};
 use crate::conninfo::{Endpoint, Host, LoadBalanceHosts, TargetSessionAttrs};
 use crate::error::Problem;
 use crate::pool::idle::Slot;
+use crate::pool::ledger::Whereabouts;
 use crate::pool::{Connection, Key};
 use std::rc::Rc;
 use std::time::Instant;
@@ -82,7 +83,12 @@ pub async fn search(
                     let session = session::open(&endpoint, host, &server, encryption, wanted, &awaited);
                     let failure = match awaited.within(share, session).await {
                         Some(Ok(opened)) => {
-                            return Ok(Box::new(Connection::new(key, endpoint.dbname.clone(), opened, slot)));
+                            return Ok(Box::new(Connection::new(
+                                key,
+                                whereabouts(&endpoint, host, &opened),
+                                opened,
+                                slot,
+                            )));
                         }
                         Some(Err(failure)) => failure,
                         None => Failure { reason: "timeout expired".into(), sqlstate: None, next: Next::Address },
@@ -103,6 +109,12 @@ pub async fn search(
         }
     }
     Err(failures.into_problem(&endpoint))
+}
+
+fn whereabouts(endpoint: &Endpoint, host: &Host, opened: &Opened) -> Whereabouts {
+    let (host, port) = host.address.name_and_port();
+    let (database, user) = (endpoint.dbname.clone(), endpoint.user.clone());
+    Whereabouts { host, port, database, user, tls: opened.stream.tls_version() }
 }
 
 /// What to ask of the hosts, and then, if none of them is that, of all of them again.

@@ -125,6 +125,11 @@ impl Session {
         Some(certificate.digest(hash).ok()?.to_vec())
     }
 
+    /// The version of the protocol, in OpenSSL's words.
+    pub fn version(&self) -> &'static str {
+        self.stream.ssl().version_str()
+    }
+
     /// Whether the server has asked for a client certificate, and got one.
     pub fn certificate(&self) -> &ClientCertificate {
         &self.certificate

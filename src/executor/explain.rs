@@ -1,0 +1,234 @@
+//! What a call would do, or has done: for people to read, and for tools.
+//!
+//! Whoever wants to know has the function called, as PostgreSQL calls it, by [`plan`] or [`analyze`]. The call then comes here
+//! by the way of every call, so what it says is what a call does: as the same role, with the same settings.
+
+use super::plan::Plan;
+use crate::cluster;
+use crate::conninfo;
+use crate::error::Problem;
+use crate::function::Function;
+use crate::pg::calls::Call;
+use crate::pool;
+use crate::wire::Format;
+use pgrx::pg_sys::{Datum, Oid};
+use serde::Serialize;
+use std::cell::{Cell, RefCell};
+use std::fmt::{self, Display, Formatter};
+
+/// All that there is to say of a call. Serialized it is what tools get.
+#[derive(Debug, Serialize)]
+pub struct Explanation {
+    /// `schema.name(number of arguments)`.
+    function: String,
+    /// CLUSTER, RUN ON, CONNECT and SPLIT.
+    destination: String,
+    cluster: Option<ClusterFacts>,
+    remote_sql: String,
+    /// Whether the query is prepared on the shards: `auto`, `on`, `off`.
+    prepared_statements: String,
+    parameters: Vec<Parameter>,
+    /// `None` if only the shard can tell what they are.
+    columns: Option<Vec<ResultColumn>>,
+    partitions: Vec<PartitionFacts>,
+}
+
+#[derive(Debug, Serialize)]
+struct ClusterFacts {
+    name: String,
+    /// `functions` or `server`.
+    source: &'static str,
+    version: Option<i32>,
+    partitions: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct Parameter {
+    number: usize,
+    #[serde(rename = "type")]
+    type_name: String,
+    format: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct ResultColumn {
+    /// Empty for a single value.
+    name: String,
+    #[serde(rename = "type")]
+    type_name: String,
+    format: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct PartitionFacts {
+    /// `None` for a CONNECT.
+    partition: Option<usize>,
+    connection_string: Option<String>,
+    /// Whether there is an idle connection.
+    is_connected: bool,
+    /// Under SPLIT how many elements it gets.
+    elements: Option<usize>,
+}
+
+/// What is wanted of a call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Wanted {
+    #[default]
+    Result,
+    /// Of the next call, which must be this function's: only the plan.
+    Plan(Oid),
+    /// Of the last call of this function that comes to its end: the result, and what happened.
+    Analysis(Oid),
+}
+
+thread_local! {
+    static WANTED: Cell<Wanted> = const { Cell::new(Wanted::Result) };
+    static EXPLANATION: RefCell<Option<Explanation>> = const { RefCell::new(None) };
+}
+
+/// What the call of `function` that `run` makes, before any other one, would do. It isn't executed. `None` if there was none.
+pub fn plan(function: Oid, run: impl FnOnce()) -> Option<Explanation> {
+    explain(Wanted::Plan(function), run)
+}
+
+/// What the call of `function` that `run` makes does: the last one to end, as those in its arguments, or inside of it, end
+/// before. `None` if there was none.
+pub fn analyze(function: Oid, run: impl FnOnce()) -> Option<Explanation> {
+    explain(Wanted::Analysis(function), run)
+}
+
+fn explain(wanted: Wanted, run: impl FnOnce()) -> Option<Explanation> {
+    struct Restore(Wanted);
+    impl Drop for Restore {
+        // Safe during abort: sets a variable.
+        fn drop(&mut self) {
+            WANTED.set(self.0);
+        }
+    }
+    let _restore = Restore(WANTED.replace(wanted));
+    EXPLANATION.take();
+    run();
+    EXPLANATION.take()
+}
+
+/// Whether this call is to be explained instead of executed. What it calls itself, hash functions say, is executed.
+pub fn takes_over(call: Call) -> bool {
+    let takes_over = WANTED.get() == Wanted::Plan(call.function());
+    if takes_over {
+        WANTED.set(Wanted::Result);
+    }
+    takes_over
+}
+
+/// Explains a call, of which [`takes_over`] has said that it is to be.
+pub fn take_over(function: &Function, call: Call) -> Result<Datum, Problem> {
+    let plan = Plan::of(function, call)?;
+    // A value that can't be sent is found here, too.
+    plan.arguments(call).map_err(|problem| plan.access.to_blame(problem))?;
+    EXPLANATION.replace(Some(Explanation::of(&plan)));
+    Ok(call.null())
+}
+
+impl Explanation {
+    fn of(plan: &Plan<'_>) -> Explanation {
+        let Plan { function, shape, .. } = plan;
+        let parameters = shape.query.parameters.iter().enumerate().map(|(index, &argument)| Parameter {
+            number: index + 1,
+            type_name: function.arguments[argument].type_sql().to_owned(),
+            format: format_name(plan.parameter_format(argument)),
+        });
+        Explanation {
+            function: function.label.clone(),
+            destination: function.destination_text.clone(),
+            cluster: cluster_facts(plan),
+            remote_sql: shape.query.text.to_string(),
+            prepared_statements: format!("{:?}", plan.prepare).to_lowercase(),
+            parameters: parameters.collect(),
+            columns: columns(plan),
+            partitions: partitions(plan),
+        }
+    }
+}
+
+fn cluster_facts(plan: &Plan<'_>) -> Option<ClusterFacts> {
+    let name = plan.access.name()?;
+    let version = cluster::cached().into_iter().find(|cached| cached.name == **name)?.version;
+    let source = if version.is_some() { "functions" } else { "server" };
+    Some(ClusterFacts { name: name.to_string(), source, version, partitions: plan.cluster().partition_count() })
+}
+
+fn columns(plan: &Plan<'_>) -> Option<Vec<ResultColumn>> {
+    if plan.shape.query.is_users {
+        return None;
+    }
+    let reading = plan.shape.reading(plan.text_only());
+    let columns = plan.shape.returns.columns.iter().zip(reading.columns());
+    let column = |(column, (_, format)): (&crate::function::ReturnColumn, _)| ResultColumn {
+        name: column.name.clone(),
+        type_name: column.codec.type_sql().to_owned(),
+        format: format_name(format),
+    };
+    Some(columns.map(column).collect())
+}
+
+fn partitions(plan: &Plan<'_>) -> Vec<PartitionFacts> {
+    let entries = pool::entries();
+    let facts = |(share, key): (&super::route::Share, pool::Key)| PartitionFacts {
+        partition: plan.access.name().map(|_| share.partition),
+        connection_string: conninfo::without_secrets(&key.connstr),
+        is_connected: entries.iter().any(|entry| !entry.is_in_use() && entry.key == key),
+        elements: plan.split.as_ref().map(|_| share.elements.len()),
+    };
+    plan.shares.iter().zip(plan.keys()).map(facts).collect()
+}
+
+fn format_name(format: Format) -> &'static str {
+    match format {
+        Format::Text => "text",
+        Format::Binary => "binary",
+    }
+}
+
+impl Display for Explanation {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        writeln!(out, "Function: {}", self.function)?;
+        writeln!(out, "  Destination: {}", self.destination)?;
+        if let Some(cluster) = &self.cluster {
+            let plural = if cluster.partitions == 1 { "" } else { "s" };
+            write!(out, "  Cluster: {}, {} partition{plural}, from ", cluster.name, cluster.partitions)?;
+            match cluster.version {
+                Some(version) => writeln!(out, "functions, version {version}")?,
+                None => writeln!(out, "a foreign server")?,
+            }
+        }
+        writeln!(out, "  Remote SQL: {}", self.remote_sql)?;
+        if !self.parameters.is_empty() {
+            let parameters = self.parameters.iter();
+            let parameters = parameters.map(|it| format!("${} {} ({})", it.number, it.type_name, it.format));
+            writeln!(out, "  Parameters: {}", parameters.collect::<Vec<_>>().join(", "))?;
+        }
+        if let Some(columns) = &self.columns {
+            let columns = columns.iter().map(|it| format!("{} {} ({})", it.name, it.type_name, it.format));
+            let columns: Vec<_> = columns.map(|column| column.trim_start().to_owned()).collect();
+            writeln!(out, "  Columns: {}", columns.join(", "))?;
+        }
+        writeln!(out, "  Prepared statements: {}", self.prepared_statements)?;
+        self.partitions.iter().try_for_each(|partition| partition.fmt(out))
+    }
+}
+
+impl Display for PartitionFacts {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        match self.partition {
+            Some(number) => write!(out, "  -> Partition {number}: ")?,
+            None => write!(out, "  -> ")?,
+        }
+        let connection = if self.is_connected { "connected" } else { "to be connected" };
+        let connstr = self.connection_string.as_deref().unwrap_or("not a connection string");
+        write!(out, "{connstr} ({connection}")?;
+        if let Some(elements) = self.elements {
+            write!(out, ", {elements} element{}", if elements == 1 { "" } else { "s" })?;
+        }
+        writeln!(out, ")")
+    }
+}

@@ -1,0 +1,61 @@
+//! `plproxy_explain`: what a call would do, or does.
+
+use crate::error::{Problem, Result};
+use crate::executor;
+use crate::pg::calls::Call;
+use crate::pg::catalog;
+use crate::pg::datum::{text, varlena_bytes};
+use crate::pg::encoding;
+use crate::pg::result_rows::ResultRows;
+use crate::pg::spi::Statement;
+use crate::pg::written_call::{self, WrittenCall};
+use pgrx::pg_sys::Datum;
+
+/// The C function behind the language.
+const HANDLER: &str = "plproxy_call_handler";
+
+/// Explains the call that the first argument is; if the second one is true, by making it. Text has a row for each line, JSON
+/// one row. The function is strict.
+pub fn explain(call: Call) -> Result<Datum> {
+    let (Some(written), Some(is_analysis), Some(format)) = (call.argument(0), call.argument(1), call.argument(2))
+    else {
+        return Ok(call.null());
+    };
+    let written = encoding::from_server(&varlena_bytes(written));
+    let is_json = match encoding::from_server(&varlena_bytes(format)).to_ascii_lowercase().as_str() {
+        "text" => false,
+        "json" => true,
+        other => return Err(Problem::ExplainFormat(other.to_owned()).into()),
+    };
+    let target = written_call::read(&written);
+    let Some(target) = target.filter(|target| catalog::is_handled_by(target.function(), HANDLER)) else {
+        return Err(Problem::NotACall(written).into());
+    };
+    let explanation = match is_analysis.value() != 0 {
+        true => executor::analyze(target.function(), || make(&written)),
+        false => plan(&target),
+    };
+    let rows = ResultRows::begin(call)?;
+    let put = |line: &str| rows.put(|| [Some(text(line))]);
+    match explanation {
+        None if is_json => put("null"),
+        None => put("The function is STRICT and an argument is NULL: it isn't called."),
+        Some(explanation) if is_json => {
+            put(&serde_json::to_string_pretty(&explanation).expect("text and numbers can be written"));
+        }
+        Some(explanation) => explanation.to_string().lines().for_each(put),
+    }
+    Ok(call.null())
+}
+
+fn plan(target: &WrittenCall) -> Option<executor::Explanation> {
+    executor::plan(target.function(), || {
+        target.run();
+    })
+}
+
+/// Makes the call. [`written_call::read`] has seen that the text is that and nothing more.
+fn make(written: &str) {
+    let sql = format!("select count(*) from (select * from {written}\n) plproxy_explain");
+    Statement::new(sql, Vec::new()).run(std::iter::empty(), false, |_| ());
+}

@@ -1,0 +1,10 @@
+-- A coordinator such as docs/migration.md is about.
+create extension plproxy;
+create server users foreign data wrapper plproxy options (p0 'dbname=shard0', p1 'dbname=shard1');
+create user mapping for public server users;
+create function get_email(i_username text) returns text language plproxy as $$
+    cluster 'users'; run on hashtext(i_username);
+$$;
+create function version_of(i_connstr text) returns text language plproxy as $$
+    connect i_connstr; select version();
+$$;

@@ -1,0 +1,108 @@
+--
+-- plproxy_explain: what a call would do, and what it does.
+--
+\set VERBOSITY terse
+\pset null '<null>'
+\pset format unaligned
+\pset tuples_only on
+set client_min_messages = warning;
+drop role if exists regress_explain;
+reset client_min_messages;
+create schema explain;
+set search_path = explain, public;
+-- Connection strings that look the same everywhere; sockets and ports are in the server's surroundings, or it isn't reached.
+select add_cluster('explain', 'dbname=plproxy_shard0 password=geheim', 'dbname=plproxy_shard1', 'dbname=plproxy_shard2', 'dbname=plproxy_shard3');
+create function ran() returns integer language plpgsql as $$ begin raise notice 'ran'; return 1; end $$;
+
+create function get(key text, n integer default ran(), out id bigint, out name text, out "Kind" point) returns setof record
+    language plproxy as $$ cluster 'explain'; run on length(key); $$;
+select plproxy_explain($$get('abc', 7)$$);
+-- Arguments are computed, and so are defaults, as for a call.
+select plproxy_explain($$get(n => 2 + ran(), key => (select 'a' || 'b'))$$);
+select plproxy_explain($$get(upper('a'))$$);
+select plproxy_explain($$explain.get('abc', null::integer) as g$$);
+-- CLUSTER f(), RUN ON in all its forms
+create function everywhere() returns setof text language plproxy as $$ cluster lower('EXPLAIN'); run on all; select current_database(); $$;
+select plproxy_explain('everywhere()');
+create function numbered(n integer) returns text language plproxy as $$ cluster 'explain'; run on 3; $$;
+select plproxy_explain('numbered(5)');
+create function by_argument(n integer) returns text language plproxy as $$ cluster 'explain'; run on n; target other.name; $$;
+select plproxy_explain('by_argument(5)');
+create function anywhere() returns void language plproxy as $$ cluster 'explain'; run on any; $$;
+select regexp_replace(line, '\d: dbname=plproxy_shard\d( password=.*)?', 'N', 'g') from plproxy_explain('anywhere()') line;
+create function cut(keys text[], vals integer[], rest text) returns setof integer language plproxy as $$
+    cluster 'explain'; split keys, vals; run on length(keys);
+$$;
+select plproxy_explain($$cut(array['a', 'bb', 'cc', ''], array[1, 2, 3, 4], 'x')$$);
+select plproxy_explain($$cut('{}', '{}', 'x')$$);
+create function rec(n integer) returns setof record language plproxy as $$ cluster 'explain'; run on n; $$;
+select plproxy_explain('rec(2) as (a integer, b text)');
+select plproxy_explain('rec(2)');
+-- CONNECT
+create function to_string(connstr text) returns text language plproxy as $$ connect connstr; select 1; $$;
+select plproxy_explain($$to_string('dbname=plproxy_nonesuch password=geheim')$$);
+select plproxy_explain($$to_string('no connection string: geheim')$$);
+-- Options
+insert into plproxy.options values ('explain', 'disable_binary', '1'), ('explain', 'prepared_statements', 'off');
+select touch_cluster('explain');
+select plproxy_explain($$get('abc', 7)$$);
+delete from plproxy.options where cluster = 'explain';
+select touch_cluster('explain');
+create server explain foreign data wrapper plproxy options (p0 'dbname=plproxy_shard2');
+create user mapping for public server explain;
+select plproxy_explain($$get('abc', 7)$$);
+drop server explain cascade;
+-- STRICT
+create function strict(n integer) returns integer strict language plproxy as $$ cluster 'explain'; run on n; $$;
+select plproxy_explain('strict(null)');
+select plproxy_explain('strict(null)', "analyze" => true);
+select plproxy_explain('strict(null)', format => 'json');
+-- JSON, for tools.
+select plproxy_explain($$get('abc', 7)$$, format => 'json');
+select e -> 'partitions' from plproxy_explain($$cut(array['a', 'bb'], array[1, 2], 'x')$$, format => 'JSON') as t (j), lateral (select j::json as e) e;
+
+-- Nothing has run, here or elsewhere.
+select count(*) from plproxy_connections;
+select calls from plproxy_functions;
+
+-- As whom: a function with SECURITY DEFINER runs as its owner, also here.
+create role regress_explain;
+grant usage on schema explain to regress_explain;
+create server explain_mine foreign data wrapper plproxy options (p0 'dbname=plproxy_shard2');
+create user mapping for current_user server explain_mine;
+create function definers() returns text security definer language plproxy as $$ cluster 'explain_mine'; run on 0; $$;
+create function invokers() returns text language plproxy as $$ cluster 'explain_mine'; run on 0; $$;
+create function forbidden() returns text security definer language plproxy as $$ cluster 'explain_mine'; run on 0; $$;
+revoke execute on function forbidden() from public;
+set role regress_explain;
+select plproxy_explain('definers()');
+select plproxy_explain('invokers()');
+select plproxy_explain('forbidden()');
+select plproxy_explain('forbidden()', true);
+reset role;
+
+-- What is no call of ours.
+select plproxy_explain('now()');
+select plproxy_explain('pg_class');
+select plproxy_explain('(select 1) x');
+select plproxy_explain('numbered(1), numbered(2)');
+select plproxy_explain('numbered(1) where true');
+select plproxy_explain('numbered(1) limit 1');
+select plproxy_explain('numbered(1) union all select 1');
+select plproxy_explain('numbered(1); select ran()');
+select plproxy_explain('rows from (numbered(1))');
+select plproxy_explain('numbered(1) with ordinality');
+select plproxy_explain('lateral numbered(1)');
+select plproxy_explain('numbered(1) group by ran()');
+select plproxy_explain('numbered(1) for update');
+select plproxy_explain('');
+select plproxy_explain('nonesuch(1)');
+select plproxy_explain('numbered(1');
+select plproxy_explain('numbered(1)', format => 'yaml');
+select plproxy_explain(null);
+
+set client_min_messages = warning;
+drop schema explain cascade;
+drop server explain_mine cascade;
+drop role regress_explain;
+delete from plproxy.clusters where name = 'explain';
