@@ -115,7 +115,7 @@ help:
 	@echo 'make demo          watch calls being routed to four shards; KEEP=1 leaves the demo running, make demo-stop ends it'
 	@echo 'make fault         broken networks, shards and poolers; TESTS="word word" selects cases by their names'
 	@echo 'make soak          fifty sessions for ten minutes, with faults all the time; SECONDS=60 changes how long'
-	@echo 'make test          lint, pure tests, build; regression, pooler, TLS, fault, upgrade and memory tests on private servers'
+	@echo 'make test          lint, pure tests, build; regression, statistics, pooler, TLS, fault, upgrade and memory tests on private servers'
 	@echo 'make bench         compare our speed and memory with the C version; QUICK=1 takes three minutes, ROWS=pattern selects'
 	@echo 'make lint          formatting, clippy, documentation'
 	@echo 'make pure          the tests that need no server'
