@@ -7,7 +7,7 @@ use crate::cluster;
 use crate::cluster::fdw_options::{self, Owner};
 use crate::conninfo::Settings;
 use crate::error::{Problem, Result};
-use crate::executor;
+use crate::executor::{self, explain};
 use crate::function;
 use crate::hash;
 use crate::pg::calls::{self, Call};
@@ -99,8 +99,8 @@ entry_point!(
     plproxy_disconnect, pg_finfo_plproxy_disconnect, views::disconnect
 );
 entry_point!(
-    /// `plproxy_explain(call text, "analyze" boolean, format text) returns setof text`: see [`views::explain`].
-    plproxy_explain, pg_finfo_plproxy_explain, views::explain
+    /// `plproxy_explain(call text, "analyze" boolean, format text) returns setof text`: see [`views::explain_call`].
+    plproxy_explain, pg_finfo_plproxy_explain, views::explain_call
 );
 entry_point!(
     /// `plproxy_ping(cluster text) returns setof record`: see [`views::ping`].
@@ -124,8 +124,8 @@ fn call(call: Call) -> Result<Datum> {
         return Err(Problem::Trigger.into());
     }
     let function = function::get(call.function())?;
-    let result = match executor::takes_over(call) {
-        true => executor::take_over(&function, call),
+    let result = match explain::takes_over(call) {
+        true => explain::take_over(&function, call),
         false => function.usage.count(|| executor::execute(&function, call)),
     };
     result.map_err(|problem| crate::error::Error::from(problem).in_function(&function.label))

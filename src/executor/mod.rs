@@ -38,7 +38,7 @@ mod abandon;
 mod connect;
 mod depth;
 mod dispatch;
-mod explain;
+pub mod explain;
 mod observation;
 mod ping;
 mod plan;
@@ -49,7 +49,6 @@ mod split;
 mod spool;
 mod under_way;
 
-pub use explain::{Explanation, analyze, plan, take_over, takes_over};
 pub use ping::{Finding, Server, ping};
 
 use crate::error::{Problem, Result};

@@ -1,7 +1,7 @@
 //! `plproxy_explain`: what a call would do, or does.
 
 use crate::error::{Problem, Result};
-use crate::executor;
+use crate::executor::explain;
 use crate::pg::calls::Call;
 use crate::pg::catalog;
 use crate::pg::datum::{text, varlena_bytes};
@@ -16,7 +16,7 @@ const HANDLER: &str = "plproxy_call_handler";
 
 /// Explains the call that the first argument is; if the second one is true, by making it. Text has a row for each line, JSON
 /// one row. The function is strict.
-pub fn explain(call: Call) -> Result<Datum> {
+pub fn explain_call(call: Call) -> Result<Datum> {
     let (Some(written), Some(is_analysis), Some(format)) = (call.argument(0), call.argument(1), call.argument(2))
     else {
         return Ok(call.null());
@@ -32,7 +32,7 @@ pub fn explain(call: Call) -> Result<Datum> {
         return Err(Problem::NotACall(written).into());
     };
     let explanation = match is_analysis.value() != 0 {
-        true => executor::analyze(target.function(), || make(&written)),
+        true => explain::analyze(target.function(), || make(&written)),
         false => plan(&target),
     };
     let rows = ResultRows::begin(call)?;
@@ -48,8 +48,8 @@ pub fn explain(call: Call) -> Result<Datum> {
     Ok(call.null())
 }
 
-fn plan(target: &WrittenCall) -> Option<executor::Explanation> {
-    executor::plan(target.function(), || {
+fn plan(target: &WrittenCall) -> Option<explain::Explanation> {
+    explain::plan(target.function(), || {
         target.run();
     })
 }

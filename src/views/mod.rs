@@ -12,7 +12,7 @@ mod stat;
 
 pub use clusters::clusters;
 pub use connections::{connections, disconnect};
-pub use explain::explain;
+pub use explain::explain_call;
 pub use functions::functions;
 pub use ping::ping;
 pub use stat::{latency, reset as stat_reset, stat};
