@@ -96,7 +96,9 @@ create role regress_ping_b login;
 select marked('plproxy_shard0') as shard0 \gset
 create server ping_server foreign data wrapper plproxy options (p0 :'shard0', query_timeout '60');
 create function who() returns text language plproxy as $$ cluster 'ping_server'; run on 0; select session_user; $$;
+\set VERBOSITY sqlstate
 select plproxy_ping('ping_server');
+\set VERBOSITY terse
 create user mapping for regress_ping_a server ping_server options (user 'regress_ping_b');
 set role regress_ping_a;
 select plproxy_ping('ping_server');

@@ -35,6 +35,8 @@ drop role regress_settings;
 -- Units and bounds.
 set plproxy.idle_timeout = '2min';
 show plproxy.idle_timeout;
+-- (PostgreSQL's versions word it differently.)
+\set VERBOSITY sqlstate
 set plproxy.idle_timeout = -1;
 set plproxy.max_connections = -1;
 set plproxy.max_depth = 0;
