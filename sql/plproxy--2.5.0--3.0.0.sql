@@ -84,4 +84,57 @@ LANGUAGE C STRICT ROWS 10 AS 'MODULE_PATHNAME', 'plproxy_explain';
 CREATE FUNCTION plproxy_ping(cluster text, OUT partition int4, OUT host text, OUT port int4, OUT database text,
     OUT reachable boolean, OUT latency float8, OUT server_version text, OUT in_recovery boolean, OUT error text)
 RETURNS SETOF record
-LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'plproxy_ping';
+LANGUAGE C STRICT ROWS 10 AS 'MODULE_PATHNAME', 'plproxy_ping';
+
+-- What the calls of all sessions have done to each shard.
+
+CREATE FUNCTION plproxy_stat(
+    OUT database text,
+    OUT role text,
+    OUT cluster text,
+    OUT partition int4,
+    OUT calls int8,
+    OUT rows int8,
+    OUT bytes_in int8,
+    OUT bytes_out int8,
+    OUT errors int8,
+    OUT remote_errors int8,
+    OUT connection_errors int8,
+    OUT timeouts int8,
+    OUT canceled int8,
+    OUT other_errors int8,
+    OUT connects int8,
+    OUT reconnects int8,
+    OUT cancels int8,
+    OUT connect_time float8,
+    OUT wait_time float8,
+    OUT max_time float8,
+    OUT p50 float8,
+    OUT p95 float8,
+    OUT p99 float8,
+    OUT stats_reset timestamptz
+) RETURNS SETOF record
+LANGUAGE C STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'plproxy_stat';
+
+CREATE VIEW plproxy_stat AS SELECT * FROM plproxy_stat();
+GRANT SELECT ON plproxy_stat TO PUBLIC;
+
+-- How many of these calls took how long, in milliseconds.
+
+CREATE FUNCTION plproxy_latency(
+    OUT database text,
+    OUT role text,
+    OUT cluster text,
+    OUT partition int4,
+    OUT up_to float8,
+    OUT calls int8
+) RETURNS SETOF record
+LANGUAGE C STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'plproxy_latency';
+
+CREATE VIEW plproxy_latency AS SELECT * FROM plproxy_latency();
+GRANT SELECT ON plproxy_latency TO PUBLIC;
+
+CREATE FUNCTION plproxy_stat_reset() RETURNS void
+LANGUAGE C STRICT AS 'MODULE_PATHNAME', 'plproxy_stat_reset';
+
+REVOKE ALL ON FUNCTION plproxy_stat_reset() FROM PUBLIC;

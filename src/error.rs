@@ -71,6 +71,8 @@ pub enum Problem {
     NotACall(String),
     #[error("unrecognized format \"{0}\": expect text or json")]
     ExplainFormat(String),
+    #[error("statistics need \"plproxy\" in \"shared_preload_libraries\"")]
+    NotPreloaded,
     #[error("set-valued function called in context that cannot accept a set")]
     SetNotAccepted,
     #[error("unsupported pseudo type: {name} ({oid})")]
@@ -246,6 +248,7 @@ impl Problem {
                 | Variadic
                 | Trigger
                 | WrongContext
+                | NotPreloaded
                 | SetNotAccepted
                 | NotACall(_)
                 | ExplainFormat(_)
@@ -278,6 +281,7 @@ impl Problem {
             NotACall(_) => b"42809",
             ExplainFormat(_) => b"22023",
             OptionsNull => b"22004",
+            NotPreloaded => b"55000",
             ClusterNotFound(_) => b"42704",
             TooManyConnections(_) => b"53300",
             TooDeep(_) => b"54001",
@@ -351,6 +355,11 @@ impl Problem {
                 Some("A superuser can allow more by \"plproxy.dynamic_connect\".".into())
             }
             Problem::MessageTooLong { .. } => Some("A larger \"plproxy.max_message_size\" lets it pass.".into()),
+            Problem::NotPreloaded => Some(
+                "Before PostgreSQL 17 shared memory is laid out when the server starts, so that has to be set, and the \
+                 server to be restarted."
+                    .into(),
+            ),
             Problem::MappingOption => Some("valid options are \"user\" and \"password\"".into()),
             Problem::Remote(error) => error.hint.as_ref().map(|hint| format!("Remote hint: {hint}")),
             _ => None,

@@ -103,8 +103,20 @@ entry_point!(
     plproxy_explain, pg_finfo_plproxy_explain, views::explain
 );
 entry_point!(
-    /// `plproxy_ping(cluster text)`: whether a cluster's servers are there.
+    /// `plproxy_ping(cluster text) returns setof record`: see [`views::ping`].
     plproxy_ping, pg_finfo_plproxy_ping, views::ping
+);
+entry_point!(
+    /// `plproxy_stat() returns setof record`: see [`views::stat`].
+    plproxy_stat, pg_finfo_plproxy_stat, views::stat
+);
+entry_point!(
+    /// `plproxy_latency() returns setof record`: see [`views::latency`].
+    plproxy_latency, pg_finfo_plproxy_latency, views::latency
+);
+entry_point!(
+    /// `plproxy_stat_reset() returns void`: see [`views::stat_reset`].
+    plproxy_stat_reset, pg_finfo_plproxy_stat_reset, views::stat_reset
 );
 
 fn call(call: Call) -> Result<Datum> {

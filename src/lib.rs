@@ -70,6 +70,7 @@
 //! | [`codec`] | Datums to and from the wire |
 //! | [`report`] | errors and shards' notices to PostgreSQL's reports |
 //! | [`settings`] | the `plproxy.*` settings |
+//! | [`stat`] | the statistics of all backends |
 //! | [`pg`] | PostgreSQL's C API made safe: **all** `unsafe`, and every difference between versions |
 //! | [`wire`] | *pure:* the protocol: requests as bytes, bytes as messages |
 //! | [`hash`] | *pure:* the stable hash functions |
@@ -79,7 +80,7 @@
 //! | [`error`] | *pure:* what can go wrong, in words and SQLSTATEs |
 //!
 //! *Pure* modules know nothing of PostgreSQL's API, so they are tested without a server (`tests/pure.rs`); some files of
-//! [`cluster`] are pure too, and say so.
+//! [`cluster`] and [`stat`] are pure too, and say so.
 //!
 //! # Rules that hold everywhere
 //!
@@ -112,6 +113,7 @@ mod reactor;
 mod report;
 mod reserve;
 mod settings;
+mod stat;
 mod views;
 mod wire;
 
@@ -130,4 +132,5 @@ pub extern "C-unwind" fn _PG_init() {
     settings::define();
     pg::inval::register();
     pg::transactions::at_end(pool::sweep);
+    stat::define();
 }

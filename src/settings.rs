@@ -54,6 +54,7 @@ static IDLE_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(0);
 static MAX_DEPTH: GucSetting<i32> = GucSetting::<i32>::new(4);
 static MAX_MESSAGE_SIZE: GucSetting<i32> = GucSetting::<i32>::new(KILOBYTES_OF_LONGEST);
 static APPLICATION_NAME: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c"plproxy:%d:%p"));
+static TRACK_STAT: GucSetting<bool> = GucSetting::<bool>::new(true);
 static SQLSTATE: GucSetting<SqlStates> = GucSetting::<SqlStates>::new(SqlStates::Compatible);
 static PREPARE: GucSetting<Prepare> = GucSetting::<Prepare>::new(Prepare::Auto);
 
@@ -85,7 +86,8 @@ pub fn define() {
         c"What a CONNECT needs whose connection string is an argument of the function.",
         c"\"password\" wants callers who aren't superusers to put a password into the string, which the server must ask \
           for; nothing of this server's is used to log in: no password file, service file, client key or PG* variable. \
-          \"any\" has no such rules: change it for callers who are trusted with all that this server can reach and read.",
+          \"any\" has no such rules. Change it to that for callers who are trusted with all that this server can reach and \
+          read.",
         &DYNAMIC_CONNECT,
         GucContext::Suset,
         GucFlags::default(),
@@ -146,6 +148,15 @@ pub fn define() {
         GucContext::Userset,
         GucFlags::default(),
     );
+    GucRegistry::define_bool_guc(
+        c"plproxy.track_stat",
+        c"Whether calls are counted, for plproxy_stat and plproxy_latency.",
+        c"Before PostgreSQL 17 they are counted only if plproxy is in \"shared_preload_libraries\". Change it if nobody looks \
+          at the numbers.",
+        &TRACK_STAT,
+        GucContext::Suset,
+        GucFlags::default(),
+    );
     crate::pg::options::reserve_settings_prefix(c"plproxy");
 }
 
@@ -179,6 +190,11 @@ pub fn longest_message() -> usize {
 pub fn application_name() -> Option<String> {
     let format = APPLICATION_NAME.get().filter(|format| !format.is_empty())?;
     Some(encoding::from_server(format.to_bytes()))
+}
+
+/// `plproxy.track_stat`.
+pub fn track_stat() -> bool {
+    TRACK_STAT.get()
 }
 
 /// Whether `plproxy.sqlstate` is `precise`.

@@ -18,6 +18,11 @@ mod hash;
 mod parser;
 #[path = "../src/reserve.rs"]
 mod reserve;
+#[path = "../src/stat"]
+mod stat {
+    pub mod histogram;
+    pub mod table;
+}
 #[path = "../src/wire/mod.rs"]
 mod wire;
 

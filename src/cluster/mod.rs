@@ -75,6 +75,11 @@ impl Cluster {
         self.partitions[partition]
     }
 
+    /// The first partition that has the connection string of this index.
+    pub fn first_partition(&self, endpoint: usize) -> usize {
+        self.partitions.iter().position(|&of| of == endpoint).expect("each connection string is a partition's")
+    }
+
     /// The connection string of this index.
     pub fn connstr(&self, endpoint: usize) -> &Rc<str> {
         &self.connstrs[endpoint]
@@ -112,6 +117,11 @@ impl Access {
     fn new(cluster: Rc<Cluster>, login: Option<Rc<Login>>) -> Access {
         let role_oid = cluster.role();
         Access { cluster, role_oid, role: roles::name(role_oid), login, is_callers: false, name: None }
+    }
+
+    /// OID of the role that connections are for.
+    pub fn role(&self) -> u32 {
+        self.role_oid.to_u32()
     }
 
     /// The cluster's name; a CONNECT has none.

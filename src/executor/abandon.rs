@@ -26,14 +26,14 @@ const REPEAT: Duration = Duration::from_millis(50);
 /// When to ask no more: a request that is given up half way is more than some poolers can bear (PgBouncer 1.18 exits).
 const LAST: Duration = Duration::from_millis(500);
 
-/// Cancels what is still running and lets go of the connections.
-pub fn abandon(mut dispatch: Dispatch<'_, '_>) {
+/// Cancels what is still running, so that the connections can be let go of.
+pub fn abandon(dispatch: &mut Dispatch<'_, '_>) {
     cancel(&mut dispatch.queries);
 }
 
-/// As [`abandon`], and closes the connections whose answer hadn't come: shards that let a time-out pass aren't trusted
+/// As [`abandon`], and has the connections closed whose answer hadn't come: shards that let a time-out pass aren't trusted
 /// with the next call.
-pub fn abandon_late(mut dispatch: Dispatch<'_, '_>) {
+pub fn abandon_late(dispatch: &mut Dispatch<'_, '_>) {
     let late: Vec<_> = dispatch.queries.iter().map(|query| !query.is_finished()).collect();
     cancel(&mut dispatch.queries);
     for (query, late) in dispatch.queries.iter_mut().zip(late) {
@@ -78,7 +78,7 @@ fn finish<Q: Query>(endings: Vec<Ending<Q>>) -> Vec<Ending<Q>> {
 /// A query that can be ended.
 trait Query {
     /// Asks its server to cancel it.
-    fn cancel(&self) -> Cancelling;
+    fn cancel(&mut self) -> Cancelling;
 
     /// Where its answer comes.
     fn socket(&self) -> &Socket;
@@ -91,7 +91,8 @@ trait Query {
 }
 
 impl Query for &mut ShardQuery<'_> {
-    fn cancel(&self) -> Cancelling {
+    fn cancel(&mut self) -> Cancelling {
+        self.cancel_requests += 1;
         self.connection.canceller().request()
     }
 
@@ -110,7 +111,7 @@ impl Query for &mut ShardQuery<'_> {
 }
 
 impl Query for Running {
-    fn cancel(&self) -> Cancelling {
+    fn cancel(&mut self) -> Cancelling {
         self.canceller.request()
     }
 
@@ -156,7 +157,7 @@ enum Request {
 }
 
 impl<Q: Query> Ending<Q> {
-    fn of(query: Q) -> Ending<Q> {
+    fn of(mut query: Q) -> Ending<Q> {
         let request = Request::UnderWay(query.cancel());
         Ending::with(query, request)
     }

@@ -1,9 +1,9 @@
 //! Getting the connections for a call: idle ones from the pool, the rest opened in parallel.
 
-use super::route::Share;
+use super::observation::{self, Observation, Observations};
 use crate::error::Problem;
 use crate::pg::waitevent::WaitEvent;
-use crate::pool::{self, Checkout, Key, Opening};
+use crate::pool::{self, Checkout, Found, Key, Opening};
 use crate::reactor::{self, Interrupts, Progress, Socket, Work};
 use std::task::Poll;
 use std::time::{Duration, Instant};
@@ -18,36 +18,43 @@ pub struct Limits {
 }
 
 /// A connection for each key, in their order. Fails if one can't be had; those that were opened by then stay in the pool.
-pub fn connect(keys: Vec<Key>, limits: Limits) -> Result<Vec<Checkout>, Problem> {
+/// `observations` are those of the connections.
+pub fn connect(keys: Vec<Key>, limits: Limits, observations: &mut [Observation]) -> Result<Vec<Checkout>, Problem> {
     // All that there are come first: opening one may mean to close another one that is idle.
-    let idle: Vec<_> = keys.iter().map(|key| pool::checkout(key, limits.lifetime)).collect();
-    let slots = keys
-        .into_iter()
-        .zip(idle)
-        .map(|(key, idle)| match idle {
-            Some(connection) => Ok(Slot::Open(connection)),
-            None => Opening::new(key, limits.timeout, None).map(|opening| Slot::Opening(Box::new(opening))),
-        })
-        .collect::<Result<Vec<_>, _>>()?;
-    let mut connecting = Connecting { slots, changed: false };
+    let found: Vec<_> = keys.iter().map(|key| pool::checkout(key, limits.lifetime)).collect();
+    let mut slots = Vec::with_capacity(keys.len());
+    for (number, (key, Found { connection, was_stale })) in keys.into_iter().zip(found).enumerate() {
+        slots.push(match connection {
+            Some(connection) => Slot::Open(connection),
+            None => {
+                observations[number].replaces_stale = was_stale;
+                observations[number].opening = Some(Instant::now());
+                let opening = Opening::new(key, limits.timeout, None)
+                    .inspect_err(|problem| observation::failed(observations, problem, Some(number)))?;
+                Slot::Opening(Box::new(opening))
+            }
+        });
+    }
+    let mut connecting = Connecting { slots, observations, changed: false };
     // Interrupted or failed, it just drops: half-open sockets are closed, and nothing has run anywhere.
     reactor::run(&mut connecting, &mut None, WaitEvent::Connect, Interrupts::Serve)?;
     Ok(connecting.slots.into_iter().filter_map(Slot::connection).collect())
 }
 
-/// A connection for the first of these shares for which one can be had, after another one has failed with `problem`; and the
-/// share. Nothing has run yet, so trying again is safe.
+/// A connection for the first of these partitions for which one can be had, after another one has failed with `problem`.
+/// Nothing has run yet, so trying again is safe.
 pub fn elsewhere(
     label: &str,
     mut problem: Problem,
-    spares: Vec<(Share, Key)>,
+    spares: Vec<(usize, Key)>,
     limits: Limits,
-) -> Result<(Share, Vec<Checkout>), Problem> {
-    for (share, key) in spares {
+    observations: &mut Observations,
+) -> Result<Vec<Checkout>, Problem> {
+    for (partition, spare) in spares {
         crate::report::log(format!("PL/Proxy function {label}: {problem}; trying another partition"));
-        match connect(vec![key], limits) {
+        match connect(vec![spare], limits, observations.go_elsewhere(partition)) {
             Err(another) if another.is_unreachable() => problem = another,
-            result => return Ok((share, result?)),
+            result => return result,
         }
     }
     Err(problem)
@@ -67,13 +74,14 @@ impl Slot {
     }
 }
 
-struct Connecting {
+struct Connecting<'o> {
     slots: Vec<Slot>,
+    observations: &'o mut [Observation],
     /// Whether the set of sockets is another one than at the last wait.
     changed: bool,
 }
 
-impl Connecting {
+impl Connecting<'_> {
     fn openings(&self) -> impl Iterator<Item = &Opening> {
         self.slots.iter().filter_map(|slot| match slot {
             Slot::Opening(opening) => Some(&**opening),
@@ -82,16 +90,18 @@ impl Connecting {
     }
 }
 
-impl Work for Connecting {
+impl Work for Connecting<'_> {
     type Error = Problem;
 
     fn poll(&mut self) -> Result<Progress, Problem> {
         let mut waiting = false;
-        for slot in &mut self.slots {
+        for (number, slot) in self.slots.iter_mut().enumerate() {
             let Slot::Opening(opening) = slot else { continue };
-            match opening.poll()? {
+            let polled = opening.poll();
+            match polled.inspect_err(|problem| observation::failed(self.observations, problem, Some(number)))? {
                 Poll::Ready(connection) => {
                     *slot = Slot::Open(connection);
+                    self.observations[number].opened = Some(Instant::now());
                     self.changed = true;
                 }
                 Poll::Pending => {

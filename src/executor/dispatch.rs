@@ -1,10 +1,12 @@
 //! The query on its way: those of all shards of a call together, and where their answers go.
 
+use super::observation::{self, Observation};
 use super::rows::{Fault, Output};
 use super::shard_query::{Request, ShardQuery, Taker};
 use crate::error::{Problem, RemoteError};
 use crate::function::Reading;
 use crate::pg::elog;
+use crate::pg::interrupts::Unwinding;
 use crate::pool::Checkout;
 use crate::reactor::{Progress, Socket, Watch, Work};
 use crate::wire::{Arguments, Rows};
@@ -19,6 +21,10 @@ pub struct Dispatch<'e, 'f> {
     output: &'e mut Output<'f>,
     /// In the order of the result.
     pub queries: Vec<ShardQuery<'e>>,
+    /// Of each query.
+    observations: &'e mut [Observation],
+    /// The query whose answer is just being read.
+    looked_at: Option<usize>,
 }
 
 impl<'e, 'f> Dispatch<'e, 'f> {
@@ -30,13 +36,29 @@ impl<'e, 'f> Dispatch<'e, 'f> {
         arguments: impl Iterator<Item = Rc<Arguments>>,
         deadline: Option<Instant>,
         output: &'e mut Output<'f>,
+        observations: &'e mut [Observation],
     ) -> Result<Dispatch<'e, 'f>, Problem> {
+        let now = Instant::now();
         let queries = connections
             .into_iter()
             .zip(arguments)
-            .map(|(connection, arguments)| ShardQuery::new(connection, request, arguments))
+            .zip(&mut *observations)
+            .map(|((connection, arguments), observation)| {
+                observation.sent(now, connection.traffic());
+                ShardQuery::new(connection, request, arguments)
+            })
             .collect::<Result<_, _>>()?;
-        Ok(Dispatch { label, request, deadline, output, queries })
+        Ok(Dispatch { label, request, deadline, output, queries, observations, looked_at: None })
+    }
+
+    /// Notes whose failure this problem is.
+    pub fn failed(&mut self, problem: &Problem) {
+        observation::failed(self.observations, problem, self.looked_at);
+    }
+
+    /// Notes whose failure this ERROR is.
+    pub fn unwound(&mut self, unwinding: &Unwinding) {
+        observation::unwound(self.observations, unwinding, self.looked_at);
     }
 
     /// The wait set of these connections, if an earlier call of the same ones has left one.
@@ -58,12 +80,24 @@ impl<'e, 'f> Dispatch<'e, 'f> {
             return Ok(Progress::Done);
         };
         let (column, database) = (self.output.place(), query.connection.database().clone());
+        self.looked_at = Some(self.output.turn());
         let progress = elog::in_context(&|| context(self.label, &database, column()), || self.output.catch_up());
-        progress.map_err(|fault| query.faulty(fault))
+        let progress = progress.map_err(|fault| query.faulty(fault))?;
+        self.looked_at = None;
+        Ok(progress)
+    }
+
+    /// Completes what has been noted of the queries: it is over with them, one way or the other.
+    pub fn conclude(&mut self) {
+        for (query, observation) in self.queries.iter().zip(&mut *self.observations) {
+            observation.add_traffic(query.connection.traffic());
+            observation.cancel_requests += query.cancel_requests;
+        }
     }
 
     /// Gives the connections back, with the wait set for a later call.
     pub fn into_connections(mut self, watch: Option<Watch>) -> Vec<Checkout> {
+        self.conclude();
         match &mut self.queries[..] {
             [] => {}
             [query] => query.connection.watch = watch,
@@ -85,10 +119,12 @@ struct Receiver<'a, 'f> {
     label: &'a str,
     database: Rc<str>,
     output: &'a mut Output<'f>,
+    observation: &'a mut Observation,
 }
 
 impl Taker for Receiver<'_, '_> {
     fn rows(&mut self, reading: &Rc<Reading>, rows: Rows<'_>) -> Result<(), Fault> {
+        self.observation.add_rows(rows.len());
         let column = self.output.place();
         elog::in_context(&|| context(self.label, &self.database, column()), || {
             self.output.rows(self.shard, reading, rows)
@@ -110,10 +146,15 @@ impl Work for Dispatch<'_, '_> {
                 continue;
             }
             let database = query.connection.database().clone();
-            let mut receiver = Receiver { shard, label: self.label, database, output: self.output };
+            let observation = &mut self.observations[shard];
+            let mut receiver = Receiver { shard, label: self.label, database, output: self.output, observation };
+            self.looked_at = Some(shard);
             let advanced = query.advance(&mut receiver)?;
+            self.looked_at = None;
+            self.observations[shard].note_sent_all(query.connection.has_sent_all());
             if advanced == Progress::Done && !self.request.is_rehearsal {
                 self.output.finished(shard);
+                self.observations[shard].ended = Some(Instant::now());
             }
             progress = progress.and(advanced);
         }

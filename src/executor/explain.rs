@@ -3,7 +3,9 @@
 //! Whoever wants to know has the function called, as PostgreSQL calls it, by [`plan`] or [`analyze`]. The call then comes here
 //! by the way of every call, so what it says is what a call does: as the same role, with the same settings.
 
+use super::observation::{Observation, Observations};
 use super::plan::Plan;
+use super::route::Share;
 use crate::cluster;
 use crate::conninfo;
 use crate::error::Problem;
@@ -15,6 +17,7 @@ use pgrx::pg_sys::{Datum, Oid};
 use serde::Serialize;
 use std::cell::{Cell, RefCell};
 use std::fmt::{self, Display, Formatter};
+use std::time::{Duration, Instant};
 
 /// All that there is to say of a call. Serialized it is what tools get.
 #[derive(Debug, Serialize)]
@@ -31,6 +34,9 @@ pub struct Explanation {
     /// `None` if only the shard can tell what they are.
     columns: Option<Vec<ResultColumn>>,
     partitions: Vec<PartitionFacts>,
+    /// How long the call took, from when it had been decided where it goes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total_time: Option<f64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -68,6 +74,26 @@ struct PartitionFacts {
     is_connected: bool,
     /// Under SPLIT how many elements it gets.
     elements: Option<usize>,
+    /// What happened there, if it has.
+    #[serde(flatten)]
+    run: Option<Run>,
+}
+
+/// What happened on a shard. Times are in milliseconds since the call began, but for the first.
+#[derive(Debug, Serialize)]
+struct Run {
+    /// How long connecting took, if that was needed.
+    connect_time: Option<f64>,
+    /// When the whole request was on its way.
+    sent: Option<f64>,
+    first_row: Option<f64>,
+    /// When the answer was complete.
+    last_row: Option<f64>,
+    /// When it turned out that the call had to go elsewhere.
+    failed: Option<f64>,
+    rows: u64,
+    bytes_out: u64,
+    bytes_in: u64,
 }
 
 /// What is wanted of a call.
@@ -120,6 +146,28 @@ pub fn takes_over(call: Call) -> bool {
     takes_over
 }
 
+/// Whether it is to be said what happened in this call.
+pub fn is_wanted(call: Call) -> bool {
+    WANTED.get() == Wanted::Analysis(call.function())
+}
+
+/// This call, of which [`is_wanted`] has said so, has come to its end.
+pub fn analyzed(plan: &Plan<'_>, observations: &Observations) {
+    let (observations, begun) = observations.all();
+    let Some(begun) = begun else { return };
+    let partitions = observations.iter().enumerate().map(|(number, observation)| {
+        let mut facts = partition_facts(plan, observation.partition);
+        facts.is_connected = observation.opening.is_none();
+        // Elsewhere than planned goes only what isn't split.
+        facts.elements = plan.shares.get(number).and_then(|share| elements(plan, share));
+        facts.run = Some(Run::of(observation, begun));
+        facts
+    });
+    let partitions = partitions.collect();
+    let total_time = Some(milliseconds(begun.elapsed()));
+    EXPLANATION.replace(Some(Explanation { partitions, total_time, ..Explanation::of(plan) }));
+}
+
 /// Explains a call, of which [`takes_over`] has said that it is to be.
 pub fn take_over(function: &Function, call: Call) -> Result<Datum, Problem> {
     let plan = Plan::of(function, call)?;
@@ -146,8 +194,31 @@ impl Explanation {
             parameters: parameters.collect(),
             columns: columns(plan),
             partitions: partitions(plan),
+            total_time: None,
         }
     }
+}
+
+impl Run {
+    fn of(observation: &Observation, begun: Instant) -> Run {
+        let since = |instant: Instant| milliseconds(instant - begun);
+        let opening = observation.opening.zip(observation.opened);
+        Run {
+            connect_time: opening.map(|(opening, opened)| milliseconds(opened - opening)),
+            sent: observation.details.and_then(|details| details.all_sent).map(since),
+            first_row: observation.details.and_then(|details| details.first_row).map(since),
+            last_row: observation.ended.filter(|_| observation.failure.is_none()).map(since),
+            failed: observation.ended.filter(|_| observation.failure.is_some()).map(since),
+            rows: observation.rows,
+            bytes_out: observation.traffic.sent,
+            bytes_in: observation.traffic.received,
+        }
+    }
+}
+
+/// To a microsecond.
+fn milliseconds(duration: Duration) -> f64 {
+    duration.as_micros() as f64 / 1000.0
 }
 
 fn cluster_facts(plan: &Plan<'_>) -> Option<ClusterFacts> {
@@ -172,14 +243,23 @@ fn columns(plan: &Plan<'_>) -> Option<Vec<ResultColumn>> {
 }
 
 fn partitions(plan: &Plan<'_>) -> Vec<PartitionFacts> {
-    let entries = pool::entries();
-    let facts = |(share, key): (&super::route::Share, pool::Key)| PartitionFacts {
-        partition: plan.access.name().map(|_| share.partition),
+    let facts = |share| PartitionFacts { elements: elements(plan, share), ..partition_facts(plan, share.partition) };
+    plan.shares.iter().map(facts).collect()
+}
+
+fn elements(plan: &Plan<'_>, share: &Share) -> Option<usize> {
+    plan.split.as_ref().map(|_| share.elements.len())
+}
+
+fn partition_facts(plan: &Plan<'_>, partition: usize) -> PartitionFacts {
+    let key = plan.access.key(plan.cluster().endpoint(partition));
+    PartitionFacts {
+        partition: plan.access.name().map(|_| partition),
         connection_string: conninfo::without_secrets(&key.connstr),
-        is_connected: entries.iter().any(|entry| !entry.is_in_use() && entry.key == key),
-        elements: plan.split.as_ref().map(|_| share.elements.len()),
-    };
-    plan.shares.iter().zip(plan.keys()).map(facts).collect()
+        is_connected: pool::entries().iter().any(|entry| !entry.is_in_use() && entry.key == key),
+        elements: None,
+        run: None,
+    }
 }
 
 fn format_name(format: Format) -> &'static str {
@@ -213,7 +293,8 @@ impl Display for Explanation {
             writeln!(out, "  Columns: {}", columns.join(", "))?;
         }
         writeln!(out, "  Prepared statements: {}", self.prepared_statements)?;
-        self.partitions.iter().try_for_each(|partition| partition.fmt(out))
+        self.partitions.iter().try_for_each(|partition| partition.fmt(out))?;
+        self.total_time.map_or(Ok(()), |time| writeln!(out, "  Total time: {time:.3} ms"))
     }
 }
 
@@ -229,6 +310,27 @@ impl Display for PartitionFacts {
         if let Some(elements) = self.elements {
             write!(out, ", {elements} element{}", if elements == 1 { "" } else { "s" })?;
         }
-        writeln!(out, ")")
+        writeln!(out, ")")?;
+        self.run.as_ref().map_or(Ok(()), |run| run.fmt(out))
+    }
+}
+
+impl Display for Run {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        let times = [
+            ("connecting took", self.connect_time),
+            ("sent at", self.sent),
+            ("first row at", self.first_row),
+            ("last row at", self.last_row),
+            ("failed at", self.failed),
+        ];
+        let times = times.iter().filter_map(|(what, time)| Some(format!("{what} {:.3} ms", (*time)?)));
+        let plural = if self.rows == 1 { "" } else { "s" };
+        let amounts = [
+            format!("{} row{plural}", self.rows),
+            format!("{} bytes out", self.bytes_out),
+            format!("{} bytes in", self.bytes_in),
+        ];
+        writeln!(out, "       {}", times.chain(amounts).collect::<Vec<_>>().join(", "))
     }
 }

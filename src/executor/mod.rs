@@ -28,12 +28,15 @@
 //! shards are asked to cancel, their answers are awaited for a bounded time, and connections that are still in doubt
 //! after that are closed ([`abandon`]). Only then does the error go on. So after a failed call no query of ours is left
 //! running and the connections that remain are as good as new.
+//!
+//! What isn't a call, but goes to the same servers by the same ways, is [`ping()`].
 
 mod abandon;
 mod connect;
 mod depth;
 mod dispatch;
 mod explain;
+mod observation;
 mod ping;
 mod plan;
 mod route;
@@ -54,8 +57,10 @@ use crate::pg::waitevent::WaitEvent;
 use crate::pool::Checkout;
 use crate::reactor::{self, Interrupts};
 use crate::settings;
+use crate::stat::Statistics;
 use crate::wire::Arguments;
 use dispatch::Dispatch;
+use observation::Observations;
 use pgrx::pg_sys::Datum;
 use plan::Plan;
 use rows::Output;
@@ -67,6 +72,7 @@ use std::time::Instant;
 pub fn execute(function: &Function, call: Call) -> Result<Datum, Problem> {
     let portal = depth::portal()?;
     let plan = &Plan::of(function, call)?;
+    let statistics = Statistics::of(plan.access.role(), plan.access.name().map(AsRef::as_ref));
     let arguments = plan.arguments(call)?;
     let request = Request {
         shape: &plan.shape,
@@ -77,8 +83,21 @@ pub fn execute(function: &Function, call: Call) -> Result<Datum, Problem> {
         is_rehearsal: false,
     };
     let output = Output::new(&plan.shape.returns, function.returns_set, call, plan.shares.len())?;
-    let execution = Execution { plan, request, arguments, output };
-    execution.run().map_err(|problem| plan.access.to_blame(problem))
+    let is_analyzed = explain::is_wanted(call);
+    let mut observations = Observations::of(&plan.shares, is_analyzed);
+    let execution = Execution { plan, request, arguments, output, observations: &mut observations };
+    // An ERROR that unwinds is held until the call has been counted.
+    let outcome = interrupts::catch(|| execution.run());
+    match &outcome {
+        Ok(Ok(_)) if is_analyzed => explain::analyzed(plan, &observations),
+        Ok(Ok(_)) => {}
+        Ok(Err(problem)) => observations.failed(problem),
+        Err(_) => observations.interrupted(),
+    }
+    if let Some(statistics) = statistics {
+        observations.count(&statistics);
+    }
+    outcome.unwrap_or_else(|unwinding| unwinding.resume()).map_err(|problem| plan.access.to_blame(problem))
 }
 
 /// A call that is running.
@@ -88,22 +107,22 @@ struct Execution<'f> {
     /// For each connection.
     arguments: Vec<Rc<Arguments>>,
     output: Output<'f>,
+    observations: &'f mut Observations,
 }
 
 impl Execution<'_> {
     fn run(mut self) -> Result<Datum, Problem> {
-        let Plan { function, shares, .. } = self.plan;
-        let options = &self.plan.cluster().options;
+        let plan = self.plan;
+        let options = &plan.cluster().options;
         let limits = connect::Limits { lifetime: options.connection_lifetime, timeout: options.connect_timeout };
-        let (mut connections, elsewhere) = match connect::connect(self.plan.keys(), limits) {
+        let mut connections = match connect::connect(plan.keys(), limits, self.observations.current()) {
             Err(problem) if problem.is_unreachable() => {
-                let (share, connection) = connect::elsewhere(&function.label, problem, self.plan.spares(), limits)?;
-                (connection, Some(share))
+                connect::elsewhere(&plan.function.label, problem, plan.spares(), limits, self.observations)?
             }
-            result => (result?, None),
+            result => result?,
         };
-        for (connection, share) in connections.iter().zip(elsewhere.iter().chain(shares)) {
-            connection.entry().used_for(self.plan.access.name().map(|name| (name, share.partition)));
+        for (connection, observation) in connections.iter().zip(self.observations.current()) {
+            connection.entry().used_for(plan.access.name().map(|name| (name, observation.partition)));
         }
         let deadline = options.query_timeout.map(|timeout| Instant::now() + timeout);
         if !connections.is_empty() && !self.request.shape.is_rehearsed() {
@@ -125,22 +144,28 @@ impl Execution<'_> {
     ) -> Result<Vec<Checkout>, Problem> {
         let request = Request { is_rehearsal, ..self.request };
         let arguments = self.arguments.iter().cloned();
+        let label = &self.plan.function.label;
+        let observations = self.observations.current();
         let mut dispatch =
-            Dispatch::new(&self.plan.function.label, &request, connections, arguments, deadline, &mut self.output)?;
+            Dispatch::new(label, &request, connections, arguments, deadline, &mut self.output, observations)?;
         let mut watch = dispatch.take_watch();
         // An ERROR that unwinds out of here (an interrupt, an input function's) is held until the shards have been told.
         match interrupts::catch(|| reactor::run(&mut dispatch, &mut watch, WaitEvent::Execute, Interrupts::Serve)) {
             Ok(Ok(())) => Ok(dispatch.into_connections(watch)),
-            Ok(Err(Problem::QueryTimeout)) => {
-                abandon::abandon_late(dispatch);
-                Err(Problem::QueryTimeout)
-            }
             Ok(Err(problem)) => {
-                abandon::abandon(dispatch);
+                dispatch.failed(&problem);
+                match problem {
+                    Problem::QueryTimeout => abandon::abandon_late(&mut dispatch),
+                    _ => abandon::abandon(&mut dispatch),
+                }
+                dispatch.conclude();
                 Err(problem)
             }
             Err(unwinding) => {
-                abandon::abandon(dispatch);
+                dispatch.unwound(&unwinding);
+                abandon::abandon(&mut dispatch);
+                dispatch.conclude();
+                drop(dispatch);
                 unwinding.resume()
             }
         }

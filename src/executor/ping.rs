@@ -50,18 +50,44 @@ pub struct Server {
 }
 
 /// What there is to be said of each of the cluster's connection strings, in their order.
+///
+/// Where there may not be as many connections at once, the rest is asked when the first ones have answered: a call to one
+/// partition would reach it.
 pub fn ping(access: &Access) -> Vec<Finding> {
+    let mut findings = ping_at_once(access, &Vec::from_iter(0..access.cluster.endpoint_count()));
+    loop {
+        let has_no_room = |finding: &Finding| matches!(finding.outcome, Err(Problem::TooManyConnections(_)));
+        let left: Vec<_> = (0..findings.len()).filter(|&endpoint| has_no_room(&findings[endpoint])).collect();
+        let more = ping_at_once(access, &left);
+        if more.iter().all(has_no_room) {
+            return findings;
+        }
+        for (endpoint, finding) in left.into_iter().zip(more) {
+            findings[endpoint] = finding;
+        }
+    }
+}
+
+fn ping_at_once(access: &Access, endpoints: &[usize]) -> Vec<Finding> {
     let options = &access.cluster.options;
     let limits = Limits { lifetime: options.connection_lifetime, timeout: options.connect_timeout };
     let patience = options.query_timeout.unwrap_or(PATIENCE);
-    let keys: Vec<_> = (0..access.cluster.endpoint_count()).map(|endpoint| access.key(endpoint)).collect();
+    let keys: Vec<_> = endpoints.iter().map(|&endpoint| access.key(endpoint)).collect();
     // All that there are come first: opening one may mean to close another one that is idle.
-    let idle: Vec<_> = keys.iter().map(|key| pool::checkout(key, limits.lifetime)).collect();
+    let idle: Vec<_> = keys.iter().map(|key| pool::checkout(key, limits.lifetime).connection).collect();
     let pings = keys.into_iter().zip(idle).map(|(key, idle)| Ping::new(key, idle, limits, patience)).collect();
     let mut pings = Pings { pings, changed: false };
     let Ok(()) = reactor::run(&mut pings, &mut None, WaitEvent::Ping, Interrupts::Serve);
     pings.pings.iter_mut().for_each(Ping::ask_again);
     let Ok(()) = reactor::run(&mut pings, &mut None, WaitEvent::Ping, Interrupts::Serve);
+    for (ping, &endpoint) in pings.pings.iter().zip(endpoints) {
+        if let Ok(Stage::Connected(dialogue)) = &ping.stage {
+            dialogue
+                .connection
+                .entry()
+                .serves(access.name().map(|name| (name, access.cluster.first_partition(endpoint))));
+        }
+    }
     pings.pings.into_iter().map(Ping::finding).collect()
 }
 
@@ -188,7 +214,10 @@ impl Ping {
                 self.server =
                     Some(Server { version: version.clone(), is_in_recovery: flag == "t", latency: Duration::ZERO });
             }
-            (None, _) => return Err(dialogue.connection.confused()),
+            (None, _) => {
+                dialogue.connection.in_doubt = true;
+                return Err(dialogue.connection.confused());
+            }
         }
         Ok(())
     }

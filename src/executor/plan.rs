@@ -69,12 +69,12 @@ impl<'f> Plan<'f> {
         self.shares.iter().map(|share| self.access.key(share.endpoint)).collect()
     }
 
-    /// Where it could go as well, in random order, if it may run anywhere.
-    pub fn spares(&self) -> Vec<(Share, Key)> {
+    /// The partitions where it could go as well, in random order, if it may run anywhere.
+    pub fn spares(&self) -> Vec<(usize, Key)> {
         match self.run_on {
             RunOn::Any if self.split.is_none() => {
-                let others = route::others(&self.shares, self.cluster());
-                others.map(|share| (share.clone(), self.access.key(share.endpoint))).collect()
+                let others = route::others(&self.shares, self.cluster()).into_iter();
+                others.map(|partition| (partition, self.access.key(self.cluster().endpoint(partition)))).collect()
             }
             _ => Vec::new(),
         }

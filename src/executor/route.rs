@@ -10,12 +10,12 @@ use crate::pg::spi::Rows;
 use pgrx::pg_sys::{Datum, Oid};
 
 /// A connection's share of a call.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Share {
+    /// The partition that it is for, or the lowest one of them.
+    pub partition: usize,
     /// The index of its connection string in the cluster.
     pub endpoint: usize,
-    /// Its partition, by which it is known: the lowest of those that were selected, if several have this string.
-    pub partition: usize,
     /// Under SPLIT the numbers of its elements, in order.
     pub elements: Vec<usize>,
 }
@@ -39,7 +39,7 @@ impl Route<'_> {
         let next = self.shares.len();
         let share = *self.by_endpoint[endpoint].get_or_insert(next);
         if share == next {
-            self.shares.push(Share { endpoint, partition, elements: Vec::new() });
+            self.shares.push(Share { partition, endpoint, elements: Vec::new() });
         }
         let share = &mut self.shares[share];
         share.partition = share.partition.min(partition);
@@ -166,16 +166,14 @@ fn by_rows(route: &mut Route<'_>, rows: &Rows<'_>, length: usize, returns_set: b
     Ok(())
 }
 
-/// Shares of the connections that none of these is for, in random order.
-pub fn others(shares: &[Share], cluster: &Cluster) -> impl Iterator<Item = Share> {
-    let mut all = Route::new(cluster);
-    for partition in 0..cluster.partition_count() {
-        all.select(partition);
-    }
-    let mut others = all.shares;
-    others.retain(|other| shares.iter().all(|share| share.endpoint != other.endpoint));
+/// A partition of each endpoint that isn't among the shares, in random order.
+pub fn others(shares: &[Share], cluster: &Cluster) -> Vec<usize> {
+    let mut is_known = vec![false; cluster.endpoint_count()];
+    shares.iter().for_each(|share| is_known[share.endpoint] = true);
+    let is_other = |&partition: &usize| !std::mem::replace(&mut is_known[cluster.endpoint(partition)], true);
+    let mut others: Vec<_> = (0..cluster.partition_count()).filter(is_other).collect();
     fastrand::shuffle(&mut others);
-    others.into_iter()
+    others
 }
 
 fn numbered(number: u32, cluster: &Cluster) -> Result<usize, Problem> {

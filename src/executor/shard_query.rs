@@ -59,6 +59,8 @@ pub struct ShardQuery<'e> {
     tried_again: bool,
     /// Whether the server has said things that a server doesn't say.
     is_distrusted: bool,
+    /// How often the server has been asked to cancel it.
+    pub cancel_requests: u64,
     _under_way: UnderWay,
 }
 
@@ -99,6 +101,7 @@ impl<'e> ShardQuery<'e> {
             reading: None,
             tried_again: false,
             is_distrusted: false,
+            cancel_requests: 0,
         };
         query.request()?;
         Ok(query)

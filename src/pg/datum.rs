@@ -3,6 +3,7 @@
 use super::arrays::ElementType;
 use super::{encoding, varlena};
 use pgrx::pg_sys::{self, Datum, Oid};
+use std::ffi::{CStr, c_char};
 use std::time::Duration;
 
 /// An integer Datum; `None` if the type isn't int2, int4 or int8.
@@ -47,6 +48,16 @@ pub fn text(value: &str) -> Datum {
 /// As [`text`], for text that may be another database's: what the encoding here can't say becomes `?`.
 pub fn text_from_elsewhere(value: &str) -> Datum {
     varlena::of_bytes(&encoding::to_server_from_elsewhere(value))
+}
+
+/// A text of the server's as a Datum in the current memory context; `None` for NULL. Its bytes stay as they are: names of
+/// databases and roles are in no encoding that is known here.
+///
+/// # Safety
+/// NULL, or NUL-terminated.
+pub(super) unsafe fn text_of_cstr(text: *const c_char) -> Option<Datum> {
+    // SAFETY: the caller's promise.
+    (!text.is_null()).then(|| varlena::of_bytes(unsafe { CStr::from_ptr(text) }.to_bytes()))
 }
 
 /// A `text[]`, in the current memory context.

@@ -4,6 +4,8 @@
 //! is to be evaluated many times.
 
 use pgrx::pg_sys;
+use pgrx::pg_sys::errcodes::PgSqlErrorCode;
+use pgrx::pg_sys::panic::CaughtError;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
@@ -35,6 +37,16 @@ impl Drop for Held {
 pub struct Unwinding(Box<dyn Any + Send>);
 
 impl Unwinding {
+    /// Whether it is that the query is cancelled, by a user or a time-out.
+    pub fn is_cancel(&self) -> bool {
+        match self.0.downcast_ref() {
+            Some(CaughtError::PostgresError(report) | CaughtError::ErrorReport(report)) => {
+                report.sql_error_code() == PgSqlErrorCode::ERRCODE_QUERY_CANCELED
+            }
+            _ => false,
+        }
+    }
+
     /// Lets it go on its way.
     pub fn resume(self) -> ! {
         resume_unwind(self.0)

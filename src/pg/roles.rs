@@ -1,7 +1,7 @@
 //! Roles (`miscadmin.h`).
 
-use super::{encoding, inval};
-use pgrx::pg_sys::{self, Oid};
+use super::{datum, encoding, inval};
+use pgrx::pg_sys::{self, Datum, Oid};
 use std::cell::RefCell;
 use std::mem::ManuallyDrop;
 use std::rc::Rc;
@@ -22,6 +22,23 @@ pub fn session_user() -> Oid {
 pub fn is_superuser() -> bool {
     // SAFETY: looks into the catalog cache.
     unsafe { pg_sys::superuser() }
+}
+
+/// Whether the current user has the privileges of a role: superusers have everybody's.
+pub fn has_privileges_of(role: Oid) -> bool {
+    // SAFETY: looks into the catalog caches.
+    unsafe { pg_sys::has_privs_of_role(pg_sys::GetUserId(), role) }
+}
+
+/// Whether the current user may read the statistics of all roles (`pg_read_all_stats`).
+pub fn reads_all_statistics() -> bool {
+    has_privileges_of(Oid::from(pg_sys::ROLE_PG_READ_ALL_STATS))
+}
+
+/// The name of a role that may not exist any more, as a `text` in the current memory context.
+pub fn name_if_exists(role: Oid) -> Option<Datum> {
+    // SAFETY: a syscache look-up; the result is palloc'd and NUL-terminated, or NULL, as is asked for.
+    unsafe { datum::text_of_cstr(pg_sys::GetUserNameFromId(role, true)) }
 }
 
 /// A role's name at a count of changes.

@@ -67,11 +67,22 @@ fn farewell() {
     });
 }
 
+/// What there was in the pool.
+pub struct Found {
+    /// A connection that can be used.
+    pub connection: Option<Checkout>,
+    /// Whether there was one that couldn't be used any more.
+    pub was_stale: bool,
+}
+
 /// Takes a connection out, if there is one that is alive and neither older than `lifetime` nor idle for too long; those
 /// that aren't are closed.
-pub fn checkout(key: &Key, lifetime: Option<Duration>) -> Option<Checkout> {
+pub fn checkout(key: &Key, lifetime: Option<Duration>) -> Found {
+    let mut was_stale = false;
     loop {
-        let mut connection = IDLE.with(|idle| idle.borrow_mut().get_mut(key)?.pop())?;
+        let Some(mut connection) = IDLE.with(|idle| idle.borrow_mut().get_mut(key)?.pop()) else {
+            return Found { connection: None, was_stale };
+        };
         let ends = [
             lifetime.map(|lifetime| connection.expires(lifetime)),
             settings::idle_timeout().and_then(|timeout| Some(connection.entry().idle_since()? + timeout)),
@@ -79,8 +90,9 @@ pub fn checkout(key: &Key, lifetime: Option<Duration>) -> Option<Checkout> {
         let is_over = ends.into_iter().flatten().any(|end| end <= Instant::now());
         if !is_over && connection.is_alive() {
             connection.entry().taken();
-            return Some(Checkout::new(connection));
+            return Found { connection: Some(Checkout::new(connection)), was_stale };
         }
+        was_stale = true;
         crate::report::debug(format!("plproxy: replacing a stale connection to {}", connection.database()));
     }
 }

@@ -94,9 +94,14 @@ impl Entry {
         self.traffic.set(traffic);
     }
 
-    /// A query is about to be sent on it, for this partition of a cluster; `None` for a CONNECT.
+    /// A call's query is about to be sent on it, for this partition of a cluster; `None` for a CONNECT.
     pub fn used_for(&self, user: Option<(&Rc<str>, usize)>) {
         self.calls.set(self.calls.get() + 1);
+        self.serves(user);
+    }
+
+    /// It is for this partition of a cluster now; `None` for a CONNECT.
+    pub fn serves(&self, user: Option<(&Rc<str>, usize)>) {
         let mut last = self.user.borrow_mut();
         if last.as_ref().map(|(cluster, partition)| (cluster, *partition)) != user {
             *last = user.map(|(cluster, partition)| (cluster.clone(), partition));

@@ -30,10 +30,11 @@ mod transport;
 
 pub use cancel::{Canceller, Cancelling};
 pub use connection::{Connection, goes_on, remote_error};
-pub use idle::{checkout, close as close_idle, sweep};
+pub use idle::{Found, checkout, close as close_idle, sweep};
 pub use ledger::{Entry, entries};
 pub use opening::{Opening, Place};
 pub use statements::{RemoteColumn, name_of};
+pub use stream::Traffic;
 
 use crate::conninfo::Secret;
 use std::ops::{Deref, DerefMut};

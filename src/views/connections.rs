@@ -1,7 +1,7 @@
 //! `plproxy_connections` and `plproxy_disconnect`: this backend's connections to shards.
 
 use crate::cluster;
-use crate::error::{Problem, Result};
+use crate::error::Result;
 use crate::pg::calls::Call;
 use crate::pg::datum::{bool, count, int4, interval, text, text_from_elsewhere, varlena_bytes};
 use crate::pg::encoding;
@@ -57,7 +57,7 @@ pub fn disconnect(call: Call) -> Result<Datum> {
             let name = encoding::from_server(&varlena_bytes(name));
             let cluster = match cluster::cached().into_iter().find(|cached| cached.name == name) {
                 Some(cached) => cached.cluster,
-                None => cluster::by_name(&name.into()).map_err(Problem::from)?.cluster,
+                None => cluster::by_name(&name.into())?.cluster,
             };
             pool::close(|key| cluster.has(&key.connstr))
         }

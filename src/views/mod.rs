@@ -8,9 +8,11 @@ mod connections;
 mod explain;
 mod functions;
 mod ping;
+mod stat;
 
 pub use clusters::clusters;
 pub use connections::{connections, disconnect};
 pub use explain::explain;
 pub use functions::functions;
 pub use ping::ping;
+pub use stat::{latency, reset as stat_reset, stat};

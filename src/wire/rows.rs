@@ -7,6 +7,7 @@ use super::inbox::{HEADER, header};
 #[derive(Clone, Copy, Debug)]
 pub struct Rows<'a> {
     bytes: &'a [u8],
+    count: usize,
 }
 
 const ROW: u8 = b'D';
@@ -14,14 +15,15 @@ const ROW: u8 = b'D';
 impl<'a> Rows<'a> {
     /// Those that these bytes begin with.
     pub(super) fn first_of(bytes: &'a [u8]) -> Rows<'a> {
-        let mut end = 0;
+        let (mut end, mut count) = (0, 0);
         while let Some((ROW, length)) = header(&bytes[end..]) {
             if length < HEADER || length > bytes.len() - end {
                 break;
             }
             end += length;
+            count += 1;
         }
-        Rows { bytes: &bytes[..end] }
+        Rows { bytes: &bytes[..end], count }
     }
 
     /// The messages as they came.
@@ -42,6 +44,13 @@ impl<'a> Iterator for Rows<'a> {
         let (_, length) = header(self.bytes)?;
         let (message, rest) = self.bytes.split_at(length);
         self.bytes = rest;
+        self.count -= 1;
         Some(Fields::from_bytes(&message[HEADER..]))
     }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.count, Some(self.count))
+    }
 }
+
+impl ExactSizeIterator for Rows<'_> {}

@@ -17,6 +17,9 @@ with members as (
     select tableoid, oid, to_jsonb(w) || jsonb_build_object('fdwvalidator', fdwvalidator::regprocedure)
     from pg_foreign_data_wrapper w
     union all
+    select tableoid, oid, jsonb_build_object('definition', pg_get_viewdef(oid), 'acl', relacl)
+    from pg_class where relkind = 'v'
+    union all
     select tableoid, oid, to_jsonb(e) || jsonb_build_object('extnamespace', extnamespace::regnamespace)
     from pg_extension e
 )

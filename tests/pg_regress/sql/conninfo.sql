@@ -30,6 +30,8 @@ exception when others then
     message := replace(sqlerrm, 'PL/Proxy function conninfo.server(1): ', '');
     return replace(message, format('"%s/.s.PGSQL.%s"', here(), current_setting('port')), '"SOCKET"');
 end $$;
+-- What is the string's own, then.
+set plproxy.application_name = '';
 \pset format unaligned
 \pset tuples_only
 

@@ -11,6 +11,7 @@ mod encoding;
 mod malformed;
 mod memory;
 mod network;
+mod pings;
 mod scripted;
 mod soak;
 mod tls;
