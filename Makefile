@@ -30,7 +30,7 @@ flags = --release --locked --no-default-features --features pg$(major) $(older_r
 # The fault rig is a package of its own, without the library's features.
 fault = -p plproxy-fault --locked $(older_rust)
 
-.PHONY: all install uninstall installcheck docs lint pure fault fault-check soak fuzz setup test deb deb-check setup-deb dist demo demo-stop bench clean help
+.PHONY: all install uninstall installcheck regress psql docs lint pure fault fault-check soak fuzz setup test deb deb-check setup-deb dist demo demo-stop bench clean help
 
 all:
 	$(cargo) build $(flags)
@@ -53,6 +53,14 @@ installcheck:
 	@'$(pg_regress)' --bindir='$(bindir)' --inputdir=tests/pg_regress --outputdir=$(target)/regress \
 	  $(or $(TESTS),--schedule=tests/pg_regress/schedule) || { cat $(target)/regress/regression.diffs 2>/dev/null; exit 1; }
 
+# The same on a private server. Every test stands on the first one, setup.
+regress: all
+	@PG_CONFIG='$(pg_config)' SERVER_SETTINGS=tests/pg_regress/postgresql.conf \
+	  tools/with-server test $(MAKE) --no-print-directory installcheck $(if $(TESTS),TESTS='setup $(filter-out setup,$(TESTS))')
+
+# A private server to try things on.
+psql: all
+	@PG_CONFIG='$(pg_config)' tools/with-server psql '$(bindir)/psql' -d postgres
 # DOCUMENT=word selects one by its name; UPDATE=1 writes what psql has printed into it.
 docs: all
 	@PG_CONFIG='$(pg_config)' UPDATE='$(UPDATE)' SERVER_SETTINGS=tests/docs/postgresql.conf \
@@ -124,6 +132,7 @@ bench: setup all
 clean: demo-stop
 	@tools/with-server --stop test
 	@tools/with-server --stop docs
+	@tools/with-server --stop psql
 	@tools/with-server --stop pooler
 	@tools/with-server --stop tls
 	@tools/with-server --stop fault
@@ -137,6 +146,8 @@ help:
 	@echo 'make               build the library for the PostgreSQL of PG_CONFIG'
 	@echo 'make install       install it there (DESTDIR is honoured); make uninstall removes it'
 	@echo 'make installcheck  run the regression tests on a running server (PGHOST, PGPORT)'
+	@echo 'make regress       the same on a private server, and nothing has to be installed; TESTS="topic topic" selects'
+	@echo 'make psql          psql on a private server with plproxy, which is gone afterwards'
 	@echo 'make docs          run the examples of README.md and docs, and compare their output; DOCUMENT=word selects one'
 	@echo 'make deb           a Debian package of it, in target/deb; make deb-check THROWAWAY=yes tries it on a machine made for that'
 	@echo 'make dist          an archive of what is committed, for PGXN, in target'

@@ -24,6 +24,9 @@
 //!    partition that come early are put aside ([`rows`]).
 //! 6. **Finish**: the connections go back to the pool, the result to the caller.
 //!
+//! All along it is noted what happens on each shard ([`observation`]), and at the end, whatever that is, it is counted
+//! ([`crate::stat`]).
+//!
 //! An error ends it wherever it is, be it ours, a shard's, PostgreSQL's own (a bad value) or an interrupt. Then the other
 //! shards are asked to cancel, their answers are awaited for a bounded time, and connections that are still in doubt
 //! after that are closed ([`abandon`]). Only then does the error go on. So after a failed call no query of ours is left

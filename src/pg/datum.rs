@@ -61,12 +61,14 @@ pub(super) unsafe fn text_of_cstr(text: *const c_char) -> Option<Datum> {
 }
 
 /// A `text[]`, in the current memory context.
+#[allow(dead_code, reason = "for views of the session")]
 pub fn texts<S: AsRef<str>>(values: impl IntoIterator<Item = S>) -> Datum {
     let element = ElementType::of_array(pg_sys::TEXTARRAYOID).expect("text[] is an array");
     element.array(values.into_iter().map(|value| Some(text(value.as_ref()))))
 }
 
 /// A `boolean`.
+#[allow(dead_code, reason = "for views of the session")]
 pub fn bool(value: bool) -> Datum {
     Datum::from(value)
 }
@@ -87,12 +89,8 @@ pub fn float8(value: f64) -> Datum {
     Datum::from(value.to_bits())
 }
 
-/// How many milliseconds that is, as a `float8`.
-pub fn milliseconds(value: Duration) -> Datum {
-    float8(value.as_secs_f64() * 1000.0)
-}
-
 /// An `interval` of time alone, in the current memory context.
+#[allow(dead_code, reason = "for views of the session")]
 pub fn interval(value: Duration) -> Datum {
     let interval = pg_sys::Interval { time: i64::try_from(value.as_micros()).unwrap_or(i64::MAX), day: 0, month: 0 };
     // SAFETY: palloc gives room for it, and is aligned for everything.
