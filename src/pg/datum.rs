@@ -89,6 +89,11 @@ pub fn float8(value: f64) -> Datum {
     Datum::from(value.to_bits())
 }
 
+/// How many milliseconds that is, as a `float8`.
+pub fn milliseconds(value: Duration) -> Datum {
+    float8(value.as_secs_f64() * 1000.0)
+}
+
 /// An `interval` of time alone, in the current memory context.
 #[allow(dead_code, reason = "for views of the session")]
 pub fn interval(value: Duration) -> Datum {
