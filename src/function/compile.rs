@@ -4,6 +4,7 @@ use super::shape::{DynamicShape, Returns, Shape, Shapes};
 use super::{Destination, ElementQuery, Function, LocalQuery, Name, RemoteQuery, RunOn};
 use super::{before_arguments, scope_arguments};
 use crate::codec::ParameterCodec;
+use crate::conninfo;
 use crate::error::{Error, Problem, Result};
 use crate::parser::{self, Body, ClusterName, ConnectString, Expression, Scope};
 use crate::pg::arrays::ElementType;
@@ -44,7 +45,7 @@ pub fn compile(oid: Oid) -> Result<Function> {
     check(&declaration, &body, returns.is_none()).map_err(|problem| Error::from(problem).in_function(&label))?;
 
     let split = split(&declaration, &body);
-    let destination_text = parser::Where(&body).to_string();
+    let destination_text = destination_text(&body);
     let destination = destination(body.destination, &declaration.arguments, &split);
     let Declaration { procedure, name, arguments, context: arguments_context } = declaration;
     let shapes = match returns {
@@ -68,6 +69,15 @@ pub fn compile(oid: Oid) -> Result<Function> {
         names_checked: Cell::new(inval::type_changes()),
         _context: arguments_context,
     })
+}
+
+/// Where the body says that it runs, on one line and without secrets.
+fn destination_text(body: &Body) -> String {
+    let mut body = body.clone();
+    if let parser::Destination::Connect(ConnectString::Literal(connstr)) = &mut body.destination {
+        *connstr = conninfo::without_secrets(connstr).unwrap_or_else(|| "not a connection string".to_owned());
+    }
+    parser::Where(&body).to_string()
 }
 
 /// Checks a function that is being created. What its body uses need not exist yet, and while a dump is restored

@@ -51,6 +51,16 @@ select place(3);
 drop function add(integer, integer);
 select function, destination, calls, errors from plproxy_functions order by function::text;
 
+-- What a connection string has to hide, or may have, isn't shown.
+create function hidden() returns text language plproxy as $$ connect 'dbname=plproxy_nonesuch password=geheim'; $$;
+create function unreadable() returns text language plproxy as $$ connect 'dbname=plproxy_nonesuch host= password=geheim'; $$;
+\set VERBOSITY sqlstate
+select hidden();
+select unreadable();
+\set VERBOSITY terse
+select function, destination from plproxy_functions where function::text in ('hidden()', 'unreadable()') order by function::text;
+select count(*) from plproxy_functions f where f::text like '%geheim%';
+
 set client_min_messages = warning;
 drop schema view_functions cascade;
 select * from plproxy_functions;
