@@ -1,6 +1,6 @@
 //! The statistics of all backends: what calls have done to each shard, by database, role, cluster and partition.
 //!
-//! What it owns: the table of counters in shared memory ([`table`]), and how times become percentiles ([`histogram`]). What
+//! What it owns: the table of counters in shared memory ([`mod@table`]), and how times become percentiles ([`histogram`]). What
 //! it must not know: how a call runs. Nothing here takes a lock, waits, or fails, except for the first use in a backend.
 
 pub mod histogram;
