@@ -66,11 +66,11 @@
 //! | [`function`] | compiled functions and their cache |
 //! | [`cluster`] | from a name to partitions and options |
 //! | [`pool`] | connections: opening, TLS, keeping, cancelling |
+//! | [`stat`] | the statistics of all backends |
 //! | [`reactor`] | sockets and the wait loop; knows no SQL |
 //! | [`codec`] | Datums to and from the wire |
 //! | [`report`] | errors and shards' notices to PostgreSQL's reports |
 //! | [`settings`] | the `plproxy.*` settings |
-//! | [`stat`] | the statistics of all backends |
 //! | [`pg`] | PostgreSQL's C API made safe: **all** `unsafe`, and every difference between versions |
 //! | [`wire`] | *pure:* the protocol: requests as bytes, bytes as messages |
 //! | [`hash`] | *pure:* the stable hash functions |

@@ -143,7 +143,7 @@ mod at_start {
 #[cfg(any(feature = "pg17", feature = "pg18", feature = "pg19"))]
 mod at_first_use {
     use super::{SHARED, Shared, begin, size};
-    use pgrx::{pg_guard, pg_sys};
+    use pgrx::pg_sys;
     use std::ffi::c_void;
     use std::sync::atomic::AtomicU64;
 
@@ -165,7 +165,7 @@ mod at_first_use {
         }
     }
 
-    #[pg_guard]
+    /// It has nothing to fail, so it does without a guard, which wouldn't know of an argument that isn't always there.
     unsafe extern "C-unwind" fn made(place: *mut c_void, #[cfg(feature = "pg19")] _argument: *mut c_void) {
         if let Some(shared) = SHARED.get() {
             // SAFETY: PostgreSQL calls this for the memory that was asked for, before anybody else gets it.
