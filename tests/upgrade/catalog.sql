@@ -8,7 +8,9 @@ with members as (
     union all
     select e.tableoid, e.oid, 'extension', extname from pg_extension e where extname = 'plproxy'
 ), catalog_rows (classid, objid, properties) as (
-    select tableoid, oid, to_jsonb(p) - 'pronamespace' from pg_proc p
+    -- The tree of the defaults holds positions in the script that they were read from.
+    select tableoid, oid, to_jsonb(p) - 'pronamespace' || jsonb_build_object('proargdefaults', pg_get_expr(proargdefaults, 0))
+    from pg_proc p
     union all
     select tableoid, oid, to_jsonb(l) || jsonb_build_object('lanplcallfoid', lanplcallfoid::regprocedure,
                                                             'lanvalidator', lanvalidator::regprocedure)
