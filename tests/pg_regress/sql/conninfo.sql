@@ -118,9 +118,10 @@ select current_setting('data_directory') || '/regress_plproxy_passfile' as passf
 \gset
 :write;
 select try('host=HERE port=PORT dbname=plproxy_shard0 passfile=regress_plproxy_passfile');
-copy (select) to program 'chmod 600 regress_plproxy_passfile';
+-- cat: a program that ends without having read what it is sent can make COPY fail
+copy (select) to program 'cat && chmod 600 regress_plproxy_passfile';
 select try('host=HERE port=PORT dbname=plproxy_shard1 passfile=regress_plproxy_passfile');
-copy (select) to program 'rm regress_plproxy_passfile';
+copy (select) to program 'cat && rm regress_plproxy_passfile';
 select try('host=HERE port=PORT dbname=plproxy_shard2 passfile=regress_plproxy_passfile');
 select try('host=HERE port=PORT dbname=plproxy_shard2 passfile=base');
 -- with a password at hand nobody looks for it
