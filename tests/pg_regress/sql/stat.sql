@@ -64,7 +64,7 @@ create function remote_error(part int) returns int language plproxy as $$ cluste
 select remote_error(1);
 create function one_fails() returns setof int language plproxy as $$
     cluster 'stat'; run on all;
-    select case current_database() when 'plproxy_shard0' then 1 / (select count(*) - count(*) from pg_class)
+    select case current_database() when 'plproxy_shard1' then 1 / (select count(*) - count(*) from pg_class)
                                    else (select 1 from pg_sleep(600)) end;
 $$;
 select one_fails();
