@@ -29,7 +29,7 @@ impl Pooler {
         let settings = format!(
             "[databases]\n* = host={home} port={port} user={user}\n[pgbouncer]\nlisten_addr =\nlisten_port = 6432\n\
              unix_socket_dir = {here}\nauth_type = any\npool_mode = {mode}\ndefault_pool_size = 20\n\
-             max_client_conn = 500\n\
+             max_client_conn = 500\nlog_connections = 0\n\
              logfile = {here}/log\n"
         );
         fs::write(&path, settings).expect("its settings");
@@ -52,6 +52,16 @@ impl Pooler {
         Pooler { process, directory }
     }
 
+    /// Whether it goes on when a server's session is ended while it passes on a cancel request that has come too late.
+    /// Before 1.21 it ends itself, with the words "server in bad state: 11".
+    pub fn survives_ended_sessions() -> bool {
+        let output = Command::new("pgbouncer").arg("--version").output().expect("PgBouncer is installed");
+        let text = String::from_utf8_lossy(&output.stdout);
+        let mut numbers = text.split(|c: char| !c.is_ascii_digit()).filter_map(|number| number.parse::<u32>().ok());
+        let version = numbers.next().zip(numbers.next());
+        version.unwrap_or_else(|| panic!("PgBouncer says what it is: {text}")) >= (1, 21)
+    }
+
     /// Where it listens.
     pub fn address(&self) -> Address {
         Address::Unix { directory: self.directory.clone(), port: 6432 }
@@ -60,9 +70,13 @@ impl Pooler {
 
 impl Drop for Pooler {
     fn drop(&mut self) {
+        let ended = self.process.try_wait();
         let _ = self.process.kill();
         let _ = self.process.wait();
         if std::thread::panicking() {
+            if let Ok(Some(status)) = ended {
+                println!("PgBouncer has ended itself: {status}");
+            }
             println!("PgBouncer's log:\n{}", fs::read_to_string(self.directory.join("log")).unwrap_or_default());
         }
         let _ = fs::remove_dir_all(&self.directory);

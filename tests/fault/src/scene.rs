@@ -124,6 +124,11 @@ impl Scene {
         self.pooler.as_ref().map_or(self.server.address(), Pooler::address)
     }
 
+    /// Whether a shard's session may be ended at any moment: not with every PgBouncer.
+    pub fn survives_ended_sessions(&self) -> bool {
+        self.pooler.is_none() || Pooler::survives_ended_sessions()
+    }
+
     /// The connection string of a shard, through its proxy.
     pub fn shard_conninfo(&self, shard: usize) -> String {
         self.conninfo(self.proxies[shard].address(), &shard_database(shard))

@@ -60,6 +60,8 @@ struct Tally {
 struct Soak<'s> {
     server: &'s Server,
     proxies: &'s [Proxy],
+    /// Whether sessions on the shards are ended, too.
+    ends_sessions: bool,
     end: Option<Instant>,
     calls: AtomicUsize,
     /// The faults that sessions have asked for.
@@ -93,6 +95,7 @@ fn case_30_soak(scene: &mut Scene) {
     let soak = Soak {
         server: scene.server,
         proxies: scene.proxies(),
+        ends_sessions: scene.survives_ended_sessions(),
         end,
         calls: AtomicUsize::new(0),
         wanted: AtomicUsize::new(0),
@@ -293,6 +296,7 @@ fn make_fault(soak: &Soak<'_>, rig: &mut Client, dice: &mut Dice) -> (&'static s
             }
             return ("cancelled", None);
         }
+        _ if !soak.ends_sessions => ("connection closed", Action::Kill),
         _ => {
             let sql = "select pg_terminate_backend(pid) from pg_stat_activity
                         where datname = $1 and application_name <> 'rig' order by random() limit 1";
