@@ -1,7 +1,8 @@
 -- complain if this script is sourced in psql, rather than via ALTER EXTENSION
 \echo Use "ALTER EXTENSION plproxy UPDATE" to load this file. \quit
 
--- The same from every version. Nothing is dropped, so what uses the language and the wrapper stays as it is.
+-- From every version since 2.3.0: the others come by way of 2.12.0. Nothing is dropped, so what uses the language and the
+-- wrapper stays as it is.
 -- The session must not have called the older library before: the new functions are not in that one.
 
 CREATE OR REPLACE FUNCTION plproxy_call_handler() RETURNS language_handler
