@@ -2,7 +2,6 @@
 -- partitions, configured by functions that read tables.
 create role app login;
 create database shard0;
-create database shard1;
 \c shard0
 create table users (username text primary key, email text not null);
 create function get_email(i_username text) returns text language sql as
@@ -10,14 +9,8 @@ create function get_email(i_username text) returns text language sql as
 create function put_users(usernames text[], emails text[]) returns setof int4 language sql as $$
     insert into users select * from unnest(usernames, emails) returning 1
 $$;
-\c shard1
-create table users (username text primary key, email text not null);
-create function get_email(i_username text) returns text language sql as
-    $$ select email from users where username = i_username $$;
-create function put_users(usernames text[], emails text[]) returns setof int4 language sql as $$
-    insert into users select * from unnest(usernames, emails) returning 1
-$$;
 \c proxy
+create database shard1 template shard0;
 create extension plproxy;
 create schema plproxy;
 create table clusters (cluster text primary key, version int not null);

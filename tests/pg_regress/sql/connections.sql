@@ -8,29 +8,14 @@ create function keep_pid(part integer) returns integer language plproxy as $$ cl
 create function keep_user(part integer) returns text language plproxy as $$ cluster 'keep'; run on part;
     select case when rolsuper then 'superuser' else rolname end || ' at ' || current_database() from pg_roles where rolname = session_user;
 $$;
--- How many connections are open. Closed ones are given time to be gone, at most a minute.
-create function keep_connections(expected bigint) returns text language plpgsql as $$
-declare
-    found bigint;
-begin
-    for attempt in 1 .. 600 loop
-        perform pg_stat_clear_snapshot();
-        select count(*) into found from pg_stat_activity where application_name = 'plproxy_keep';
-        if found = expected then
-            return 'as expected';
-        end if;
-        perform pg_sleep(0.1);
-    end loop;
-    return found || ' instead of ' || expected;
-end $$;
 
 -- None before the first use, then one for each partition, kept from call to call and from transaction to transaction.
-select keep_connections(0);
+select open_connections('plproxy_keep', 0);
 select keep_pid(0) > 0;
-select keep_connections(1);
+select open_connections('plproxy_keep', 1);
 select array_agg(p order by n) as pids from keep_pids() with ordinality as t (p, n)
 \gset
-select keep_connections(2);
+select open_connections('plproxy_keep', 2);
 begin;
 select array_agg(p order by n) = :'pids'::integer[] as kept from keep_pids() with ordinality as t (p, n);
 savepoint s;
@@ -39,7 +24,7 @@ rollback to s;
 select 1 / 0;
 rollback;
 select array_agg(p order by n) = :'pids'::integer[] as kept from keep_pids() with ordinality as t (p, n);
-select keep_connections(2);
+select open_connections('plproxy_keep', 2);
 
 -- Functions, clusters and CONNECT share them if their connection strings are equal.
 select add_cluster('keep_too', connstr('plproxy_shard1') || ' application_name=plproxy_keep');
@@ -48,7 +33,7 @@ create function keep_connect(c text) returns integer language plproxy as $$ conn
 select keep_too() = (:'pids'::integer[])[2] as shared,
        keep_connect(connstr('plproxy_shard0') || ' application_name=plproxy_keep') = (:'pids'::integer[])[1] as shared,
        keep_connect(connstr('plproxy_shard0') || '  application_name=plproxy_keep') = (:'pids'::integer[])[1] as other_text;
-select keep_connections(3);
+select open_connections('plproxy_keep', 3);
 
 -- One for each role.
 create role plproxy_alice login;
@@ -60,17 +45,17 @@ reset role;
 set role plproxy_bob;
 select keep_user(0), keep_user(1);
 reset role;
-select keep_connections(6);
+select open_connections('plproxy_keep', 6);
 select keep_user(0), keep_pid(0) = (:'pids'::integer[])[1] as kept;
 set role plproxy_alice;
 select keep_user(0);
 reset role;
-select keep_connections(6);
+select open_connections('plproxy_keep', 6);
 -- In a SECURITY DEFINER function it is that one's owner.
 create function keep_definer() returns text language sql security definer as 'select keep_user(0)';
 alter function keep_definer() owner to plproxy_alice;
 select keep_user(0), keep_definer(), keep_user(0);
-select keep_connections(6);
+select open_connections('plproxy_keep', 6);
 -- default_user.
 insert into plproxy.options values ('keep', 'default_user', 'session_user');
 select touch_cluster('keep');
@@ -96,14 +81,14 @@ select keep_user(1), keep_pid(1) = :pid as kept;
 \c -
 set client_min_messages = warning;
 select count(*) from keep_pids();
-select keep_connections(2);
+select open_connections('plproxy_keep', 2);
 select array_agg(p order by n) as pids from keep_pids() with ordinality as t (p, n)
 \gset
 update plproxy.partitions set connstr = connstr('plproxy_shard2') || ' application_name=plproxy_keep' where cluster = 'keep' and number = 1;
 select keep_user(1);
 select touch_cluster('keep');
 select keep_user(1);
-select keep_connections(2);
+select open_connections('plproxy_keep', 2);
 select keep_pid(0) = (:'pids'::integer[])[1] as kept;
 -- What another cluster has too stays.
 select keep_too() as pid
@@ -111,12 +96,12 @@ select keep_too() as pid
 update plproxy.partitions set connstr = connstr('plproxy_shard1') || ' application_name=plproxy_keep' where cluster = 'keep';
 select touch_cluster('keep');
 select keep_pid(0) = :pid as shared, count(*) from keep_pids();
-select keep_connections(1);
+select open_connections('plproxy_keep', 1);
 delete from plproxy.partitions where cluster = 'keep';
 insert into plproxy.partitions select 'keep', n, connstr('plproxy_shard' || n) || ' application_name=plproxy_keep' from generate_series(0, 3) n;
 select touch_cluster('keep');
 select count(*) from keep_pids();
-select keep_connections(4);
+select open_connections('plproxy_keep', 4);
 -- A new version with the same partitions keeps them all.
 select array_agg(p order by n) as pids from keep_pids() with ordinality as t (p, n)
 \gset
@@ -131,7 +116,7 @@ update plproxy.options set val = '1' where cluster = 'keep';
 select touch_cluster('keep');
 select pg_sleep(1.2);
 select bool_or(p = any (:'pids'::integer[])) as kept, count(*) from keep_pids() p;
-select keep_connections(4);
+select open_connections('plproxy_keep', 4);
 update plproxy.options set val = '0' where cluster = 'keep';
 select touch_cluster('keep');
 select array_agg(p order by n) as pids from keep_pids() with ordinality as t (p, n)
@@ -141,7 +126,7 @@ select array_agg(p order by n) = :'pids'::integer[] as kept from keep_pids() wit
 
 -- What a session leaves is closed with it.
 \c -
-select keep_connections(0);
+select open_connections('plproxy_keep', 0);
 -- Databases can be dropped when the sessions that used them are gone, or by force.
 create database plproxy_spare template template0;
 do $do$
@@ -154,7 +139,7 @@ drop database plproxy_spare with (force);
 create database plproxy_spare template template0;
 select keep_spare();
 \c -
-select keep_connections(0);
+select open_connections('plproxy_keep', 0);
 drop database plproxy_spare;
 -- DISCARD ALL and a failed transaction change nothing.
 select array_agg(p order by n) as pids from keep_pids() with ordinality as t (p, n)

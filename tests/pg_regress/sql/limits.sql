@@ -8,21 +8,6 @@ create function marked(part int) returns text language sql as $$ select connstr(
 select add_cluster('limits', marked(0), marked(1), marked(2), marked(3));
 create function one(part int) returns int language plproxy as $$ cluster 'limits'; run on part; select pg_backend_pid(); $$;
 create function every() returns setof int language plproxy as $$ cluster 'limits'; run on all; select pg_backend_pid(); $$;
--- How many connections are open. Closed ones are given time to be gone, at most a minute.
-create function open_connections(expected bigint) returns text language plpgsql as $$
-declare
-    found bigint;
-begin
-    for attempt in 1 .. 600 loop
-        perform pg_stat_clear_snapshot();
-        select count(*) into found from pg_stat_activity where application_name = 'plproxy_limits';
-        if found = expected then
-            return 'as expected';
-        end if;
-        perform pg_sleep(0.1);
-    end loop;
-    return found || ' instead of ' || expected;
-end $$;
 
 -- The settings, their units and bounds; who may change them.
 select name, setting, unit, context, min_val, max_val from pg_settings
@@ -50,7 +35,7 @@ select one(1) as one
 select one(0) = :zero as kept, one(1) = :one as kept, one(0) = :zero as kept;
 select one(2) > 0;
 select one(0) = :zero as kept;
-select open_connections(2);
+select open_connections('plproxy_limits', 2);
 select one(1) = :one as kept;
 -- more at once than there may be
 select every();
@@ -61,7 +46,7 @@ select every();
 select one(3) > 0;
 set plproxy.max_connections = 4;
 select count(*) from every();
-select open_connections(4);
+select open_connections('plproxy_limits', 4);
 -- nested calls need one each
 create function nested(part int) returns setof int language plproxy as $$ cluster 'limits'; run on all; select part; $$;
 select sum(n) from nested((select count(*)::int from every())) n;
@@ -70,10 +55,10 @@ create function by_call(part int) returns int language plproxy as $$ cluster 'li
 select by_call(3);
 -- a lower limit takes effect at the end of the transaction
 set plproxy.max_connections = 1;
-select open_connections(1);
+select open_connections('plproxy_limits', 1);
 set plproxy.max_connections = 0;
 select count(*) from every();
-select open_connections(4);
+select open_connections('plproxy_limits', 4);
 
 -- idle_timeout: also while this session waits for its client; another one looks
 set plproxy.idle_timeout = '300ms';
@@ -81,11 +66,11 @@ select count(*) from every();
 select current_database() as db
 \gset
 \setenv PGDATABASE :db
-\! psql -X -At -c "select limits.open_connections(0)"
+\! psql -X -At -c "select open_connections('plproxy_limits', 0)"
 -- and after an error, which stops all timers
 select count(*) from every();
 select 1 / 0;
-\! psql -X -At -c "select limits.open_connections(0)"
+\! psql -X -At -c "select open_connections('plproxy_limits', 0)"
 select count(*) from every();
 -- what is used is kept
 set plproxy.idle_timeout = '1min';

@@ -17,33 +17,18 @@ returns setof record language sql as $$
            p.in_recovery, regexp_replace(p.error, '"/[^"]*/\.s\.PGSQL\.\d+"', '"SOCKET"', 'g')
       from plproxy_ping(cluster) p
 $$;
--- How many connections are open. Closed ones are given time to be gone, at most a minute.
-create function open_connections(expected bigint) returns text language plpgsql as $$
-declare
-    found bigint;
-begin
-    for attempt in 1 .. 600 loop
-        perform pg_stat_clear_snapshot();
-        select count(*) into found from pg_stat_activity where application_name = 'plproxy_ping';
-        if found = expected then
-            return 'as expected';
-        end if;
-        perform pg_sleep(0.1);
-    end loop;
-    return found || ' instead of ' || expected;
-end $$;
 select add_cluster('ping', marked('plproxy_shard0'), marked('plproxy_shard1'), marked('plproxy_shard2'), marked('plproxy_shard3'));
 create function pids() returns setof int language plproxy as $$ cluster 'ping'; run on all; select pg_backend_pid(); $$;
 
 -- All is well; the connections are kept for calls, and those of calls are used.
 select * from shown('ping');
-select open_connections(4);
+select open_connections('plproxy_ping', 4);
 select cluster, partition, database, state, calls, prepared_statements from plproxy_connections order by partition;
 select array_agg(p order by n) as pids from pids() with ordinality as t (p, n)
 \gset
 select * from shown('ping');
 select array_agg(p order by n) = :'pids'::int[] as kept from pids() with ordinality as t (p, n);
-select open_connections(4);
+select open_connections('plproxy_ping', 4);
 select count(*), count(distinct (p).partition) from (select plproxy_ping('ping') as p) p;
 -- A connection that has died meanwhile is replaced.
 select count(pg_terminate_backend(pid, 60000)) from pg_stat_activity where application_name = 'plproxy_ping' and datname = 'plproxy_shard2';
@@ -55,7 +40,7 @@ select p[1:2] = (:'pids'::int[])[1:2] as kept, p[3] = (:'pids'::int[])[3] as kep
 select add_cluster('ping_shared', marked('plproxy_shard1') || ' ', marked('plproxy_shard0') || ' ',
                    marked('plproxy_shard1') || ' ', marked('plproxy_shard1') || ' ');
 select partition, database, reachable from shown('ping_shared');
-select open_connections(6);
+select open_connections('plproxy_ping', 6);
 select count(distinct latency) <= 2 as one_answer from plproxy_ping('ping_shared');
 
 -- Servers that aren't there, and one that is.
@@ -118,10 +103,10 @@ drop server ping_server cascade;
 \c -
 \set VERBOSITY terse
 set search_path = ping, public;
-select open_connections(0);
+select open_connections('plproxy_ping', 0);
 set plproxy.max_connections = 2;
 select partition, reachable, error from shown('ping');
-select open_connections(2);
+select open_connections('plproxy_ping', 2);
 -- One that is in use while the ping is made, and all that there may be.
 create function look(value int) returns boolean language plpgsql as $$
 begin
@@ -139,7 +124,7 @@ reset plproxy.max_connections;
 \c -
 \set VERBOSITY terse
 set search_path = ping, public;
-select open_connections(0);
+select open_connections('plproxy_ping', 0);
 create function one(part int) returns int language plproxy as $$ cluster 'ping'; run on part; select pg_backend_pid(); $$;
 select one(0) > 0, one(2) > 0;
 begin;
@@ -159,7 +144,7 @@ rollback to s;
 select one(0) > 0;
 rollback;
 select partition, reachable, error from shown('ping');
-select open_connections(4);
+select open_connections('plproxy_ping', 4);
 
 set client_min_messages = warning;
 drop schema ping cascade;

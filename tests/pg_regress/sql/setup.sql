@@ -63,6 +63,22 @@ $$;
 select add_cluster('shards', connstr('plproxy_shard0'), connstr('plproxy_shard1'),
                    connstr('plproxy_shard2'), connstr('plproxy_shard3'));
 
+-- How many connections are open that go by this name. Closed ones are given time to be gone, at most a minute.
+create function open_connections(application_name text, expected bigint) returns text language plpgsql as $$
+declare
+    found bigint;
+begin
+    for attempt in 1 .. 600 loop
+        perform pg_stat_clear_snapshot();
+        select count(*) into found from pg_stat_activity a where a.application_name = $1;
+        if found = expected then
+            return 'as expected';
+        end if;
+        perform pg_sleep(0.1);
+    end loop;
+    return found || ' instead of ' || expected;
+end $$;
+
 -- It works: the database that each partition is.
 create function whereami(part integer) returns text language plproxy as $$
     cluster 'shards'; run on part; select current_database();
