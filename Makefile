@@ -60,7 +60,9 @@ regress: all
 
 # A private server to try things on.
 psql: all
-	@PG_CONFIG='$(pg_config)' tools/with-server psql '$(bindir)/psql' -d postgres
+	@PG_CONFIG='$(pg_config)' tools/with-server psql sh -c 'PATH=$(bindir):$$PATH && \
+	  psql -X -q -d postgres -c "create extension plproxy" && exec psql -d postgres'
+
 # DOCUMENT=word selects one by its name; UPDATE=1 writes what psql has printed into it.
 docs: all
 	@PG_CONFIG='$(pg_config)' UPDATE='$(UPDATE)' SERVER_SETTINGS=tests/docs/postgresql.conf \

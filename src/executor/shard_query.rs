@@ -133,7 +133,7 @@ impl<'e> ShardQuery<'e> {
             // Behind a pooler the second try may meet another server, where the names are others again.
             _ if self.tried_again => false,
             PreparedStatements::Off => false,
-            PreparedStatements::On => true,
+            PreparedStatements::On => connection.statements.may_be_fresh(&query.text),
             PreparedStatements::Auto => connection.is_direct == Some(true),
         };
         let prepared = if is_named { connection.statements.find(&query.text) } else { None };
@@ -274,7 +274,15 @@ impl<'e> ShardQuery<'e> {
             }
             // It is gone (DEALLOCATE, or another server of the pooler's), has other columns than it had, or what it uses was
             // dropped and perhaps made again, which shows in many ways.
-            (_, b"26000" | b"0A000" | [b'4', b'2', ..] | [b'X', b'X', ..]) => connection.statements.forget(text),
+            (_, b"26000" | b"0A000" | [b'4', b'2', ..] | [b'X', b'X', ..]) => {
+                // What the query itself raises while it runs is seldom about the types that it was planned with.
+                let was_stale = stage == Stage::Preparing || matches!(sqlstate, b"42804" | [b'X', b'X', ..]);
+                let was_known = connection.statements.forget(text);
+                if was_known && was_stale {
+                    connection.statements.was_stale(text.clone());
+                }
+                was_known
+            }
             _ => false,
         };
         has_changed

@@ -3,6 +3,9 @@
 //! A statement's name is made of its text. So wherever two sessions mean different things, they call them by different
 //! names: should a pooler let one meet the other's statement, it is the same query. And whoever is told that a name is
 //! already taken knows by what.
+//!
+//! It also means that a statement can't be made anew behind a pooler that keeps track of them: to the pooler it is the one
+//! that it has, however stale. So a query whose statement is stale again and again isn't prepared any more.
 
 use crate::wire::Column;
 use std::collections::HashMap;
@@ -12,6 +15,9 @@ use xxhash_rust::xxh3::xxh3_128;
 /// How many statements a connection keeps. Each costs its server some ten kilobytes.
 const LIMIT: usize = 256;
 
+/// How often a query's statement may turn out to be stale.
+const PATIENCE: u8 = 2;
+
 /// What is prepared on the server.
 #[derive(Debug, Default)]
 pub struct Statements {
@@ -20,6 +26,8 @@ pub struct Statements {
     clock: u64,
     /// Names of statements that are to be closed there.
     unwanted: Vec<String>,
+    /// How often the statement of a query was stale.
+    stale: HashMap<Rc<str>, u8>,
 }
 
 /// A prepared statement.
@@ -88,6 +96,19 @@ impl Statements {
         was_known
     }
 
+    /// It was stale: the server holds on to something that has changed since.
+    pub fn was_stale(&mut self, query: Rc<str>) {
+        if self.stale.len() < LIMIT {
+            let times = self.stale.entry(query).or_default();
+            *times = times.saturating_add(1);
+        }
+    }
+
+    /// Whether there is hope that the query's statement, once made anew, isn't stale.
+    pub fn may_be_fresh(&self, query: &str) -> bool {
+        self.stale.is_empty() || self.stale.get(query).is_none_or(|&times| times < PATIENCE)
+    }
+
     /// Makes room for one more, at the cost of the one that hasn't been used for the longest time. What is returned are
     /// the names of those to be closed on the server before the next one is prepared.
     pub fn make_room(&mut self) -> Vec<String> {
@@ -127,6 +148,17 @@ mod tests {
         assert_eq!(statements.make_room(), [name_of("1")]);
         assert!(statements.find("1").is_none());
         assert!(statements.find("0").is_some());
+    }
+
+    #[test]
+    fn hope_ends() {
+        let mut statements = Statements::default();
+        assert!(statements.may_be_fresh("select 1"));
+        statements.was_stale("select 1".into());
+        assert!(statements.may_be_fresh("select 1"));
+        statements.was_stale("select 1".into());
+        assert!(!statements.may_be_fresh("select 1"));
+        assert!(statements.may_be_fresh("select 2"));
     }
 
     #[test]

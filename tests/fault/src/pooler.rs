@@ -1,6 +1,6 @@
 //! PgBouncer, in front of all databases of the private server.
 //!
-//! It keeps to the protocol without prepared statements on the server's side, as Debian's 1.18 does.
+//! With its defaults, so up to 1.23 it knows nothing of prepared statements, and from 1.24 on it keeps track of them.
 
 use crate::proxy::{Address, wait_until};
 use crate::world::Server;
