@@ -11,7 +11,7 @@ use openssl::nid::Nid;
 use openssl::ssl::{Error, ErrorCode, Ssl, SslRef, SslStream};
 use openssl::x509::{X509Ref, X509VerifyResult};
 use std::future::poll_fn;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::net::IpAddr;
 use std::task::Poll;
 
@@ -40,13 +40,16 @@ pub async fn handshake(socket: Socket, settings: &TlsSettings, server_name: Opti
         let set = ssl.set_hostname(name);
         set.map_err(|errors| TlsError::because("could not set SSL Server Name Indication (SNI)", &errors))?;
     }
-    let mut stream = SslStream::new(ssl, Channel(socket)).map_err(unusable)?;
+    let mut stream = SslStream::new(ssl, Channel::new(socket)).map_err(unusable)?;
     poll_fn(|_| {
         forget_errors();
         match stream.connect() {
             Ok(()) => Poll::Ready(Ok(())),
             Err(error) if matches!(error.code(), ErrorCode::WANT_READ | ErrorCode::WANT_WRITE) => Poll::Pending,
-            Err(error) => Poll::Ready(Err(failure(&error, stream.ssl(), settings))),
+            Err(error) => {
+                let end = stream.get_mut().take_end();
+                Poll::Ready(Err(failure(&error, end.as_ref(), stream.ssl(), settings)))
+            }
         }
     })
     .await?;
@@ -95,15 +98,15 @@ fn names(certificate: &X509Ref) -> Names {
     Names { alternative: alternative.collect(), common: common.map(|entry| entry.data().as_slice().to_vec()) }
 }
 
-/// Why there is no session (libpq, `open_client_SSL`), with the reason why a certificate wasn't accepted.
-fn failure(error: &Error, ssl: &SslRef, settings: &TlsSettings) -> TlsError {
-    let (io_error, errors) = (error.io_error(), error.ssl_error());
-    let text = match (io_error, errors) {
-        (_, Some(errors)) => format!("SSL error: {}", reason(errors)),
-        (Some(error), None) if error.kind() != ErrorKind::UnexpectedEof => {
+/// Why there is no session (libpq, `open_client_SSL`), with the reason why a certificate wasn't accepted; `end` is what has
+/// ended the socket, if that was it.
+fn failure(error: &Error, end: Option<&io::Error>, ssl: &SslRef, settings: &TlsSettings) -> TlsError {
+    let text = match (end.or(error.io_error()), error.ssl_error()) {
+        (_, Some(errors)) if end.is_none() => format!("SSL error: {}", reason(errors)),
+        (Some(error), _) if error.kind() != ErrorKind::UnexpectedEof => {
             format!("SSL SYSCALL error: {}", system_message(error))
         }
-        (_, None) => "SSL SYSCALL error: EOF detected".to_owned(),
+        _ => "SSL SYSCALL error: EOF detected".to_owned(),
     };
     TlsError(match ssl.verify_result() {
         X509VerifyResult::OK if VERSION_TROUBLE.iter().any(|trouble| text.ends_with(trouble)) => {

@@ -19,15 +19,39 @@ pub struct Session {
 }
 
 /// The socket as OpenSSL gets it: the reactor's rules apply, so it isn't read until it has been seen to be readable.
+///
+/// Recent versions of OpenSSL say of a write that fails not what they were told, but whatever `errno` is by then. So what has
+/// ended the socket is kept here.
 #[derive(Debug)]
-pub struct Channel(pub Socket);
+pub struct Channel {
+    socket: Socket,
+    end: Option<io::Error>,
+}
+
+impl Channel {
+    pub fn new(socket: Socket) -> Channel {
+        Channel { socket, end: None }
+    }
+
+    /// Why the socket is of no use any more, if it is that.
+    pub fn take_end(&mut self) -> Option<io::Error> {
+        self.end.take()
+    }
+
+    /// Keeps an error, and passes it on.
+    fn ended(&mut self, error: io::Error) -> io::Error {
+        let copy = error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error);
+        self.end = Some(copy);
+        error
+    }
+}
 
 impl Read for Channel {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if !self.0.is_readable() {
+        if !self.socket.is_readable() {
             return Err(ErrorKind::WouldBlock.into());
         }
-        match self.0.read(buffer)? {
+        match self.socket.read(buffer).map_err(|error| self.ended(error))? {
             Some(0) => Err(ErrorKind::UnexpectedEof.into()), // without it OpenSSL's own words for it would depend on its version
             Some(count) => Ok(count),
             None => Err(ErrorKind::WouldBlock.into()),
@@ -37,7 +61,7 @@ impl Read for Channel {
 
 impl Write for Channel {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes)?.ok_or_else(|| ErrorKind::WouldBlock.into())
+        self.socket.write(bytes).map_err(|error| self.ended(error))?.ok_or_else(|| ErrorKind::WouldBlock.into())
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -51,7 +75,7 @@ impl Session {
     }
 
     pub fn socket(&self) -> &Socket {
-        &self.stream.get_ref().0
+        &self.stream.get_ref().socket
     }
 
     /// Whether a read is worth trying.
@@ -91,7 +115,7 @@ impl Session {
                     return Ok(None);
                 }
                 ErrorCode::WANT_WRITE => return Ok(None),
-                _ => return Err(broken(error)),
+                _ => return Err(self.broken(error)),
             }
         }
     }
@@ -103,7 +127,7 @@ impl Session {
         match self.stream.ssl_write(bytes) {
             Ok(count) => Ok(Some(count)),
             Err(error) if matches!(error.code(), ErrorCode::WANT_READ | ErrorCode::WANT_WRITE) => Ok(None),
-            Err(error) => Err(broken(error)),
+            Err(error) => Err(self.broken(error)),
         }
     }
 
@@ -130,6 +154,16 @@ impl Session {
         self.stream.ssl().version_str()
     }
 
+    fn broken(&mut self, error: Error) -> io::Error {
+        if let Some(end) = self.stream.get_mut().take_end() {
+            return end;
+        }
+        error.into_io_error().unwrap_or_else(|error| match error.ssl_error() {
+            Some(errors) => io::Error::other(TlsError(format!("SSL error: {}", reason(errors)))),
+            None => ErrorKind::UnexpectedEof.into(),
+        })
+    }
+
     /// Whether the server has asked for a client certificate, and got one.
     pub fn certificate(&self) -> &ClientCertificate {
         &self.certificate
@@ -141,11 +175,4 @@ impl Drop for Session {
     fn drop(&mut self) {
         self.end();
     }
-}
-
-fn broken(error: Error) -> io::Error {
-    error.into_io_error().unwrap_or_else(|error| match error.ssl_error() {
-        Some(errors) => io::Error::other(TlsError(format!("SSL error: {}", reason(errors)))),
-        None => ErrorKind::UnexpectedEof.into(),
-    })
 }
