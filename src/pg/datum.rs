@@ -61,14 +61,12 @@ pub(super) unsafe fn text_of_cstr(text: *const c_char) -> Option<Datum> {
 }
 
 /// A `text[]`, in the current memory context.
-#[allow(dead_code, reason = "for views of the session")]
 pub fn texts<S: AsRef<str>>(values: impl IntoIterator<Item = S>) -> Datum {
     let element = ElementType::of_array(pg_sys::TEXTARRAYOID).expect("text[] is an array");
     element.array(values.into_iter().map(|value| Some(text(value.as_ref()))))
 }
 
 /// A `boolean`.
-#[allow(dead_code, reason = "for views of the session")]
 pub fn bool(value: bool) -> Datum {
     Datum::from(value)
 }
@@ -95,7 +93,6 @@ pub fn milliseconds(value: Duration) -> Datum {
 }
 
 /// An `interval` of time alone, in the current memory context.
-#[allow(dead_code, reason = "for views of the session")]
 pub fn interval(value: Duration) -> Datum {
     let interval = pg_sys::Interval { time: i64::try_from(value.as_micros()).unwrap_or(i64::MAX), day: 0, month: 0 };
     // SAFETY: palloc gives room for it, and is aligned for everything.
