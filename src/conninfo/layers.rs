@@ -1,6 +1,6 @@
-//! The layers of defaults under a connection string (libpq, `conninfo_add_defaults`): the string,
-//! the service file, for the application's name the caller's, environment variables, built-in values. The first layer that has an option
-//! decides, even when its value is empty.
+//! The layers of defaults under a connection string (libpq, `conninfo_add_defaults`): the string, the service file,
+//! for the application's name the caller's, environment variables, built-in values. The first layer that has an
+//! option decides, even when its value is empty.
 
 use super::environment::{Defaults, Environment};
 use super::error::ConninfoError;

@@ -8,9 +8,9 @@
 //! Everything about a running call is in one [`Execution`] on the stack of the handler. Nothing of it is in the compiled
 //! function, the cluster or the pool, so calls may be nested and interleaved as PostgreSQL pleases: each has its own.
 //!
-//! 1. **Route** ([`plan`], [`route`]): which partitions? RUN ON is evaluated here, which may run any user code, so it comes first,
-//!    before a connection is taken.
-//!    Under SPLIT ([`split`]) it is evaluated for each element of the arrays.
+//! 1. **Route** ([`plan`], [`route`]): which partitions? RUN ON is evaluated here, which may run any user code, so it
+//!    comes first, before a connection is taken. Under SPLIT ([`split`]) it is evaluated for each element of the
+//!    arrays.
 //! 2. **Write**: the arguments are encoded, once for all partitions, arrays that are cut once for each. Output functions
 //!    are user code too.
 //! 3. **Connect** ([`connect`]): a connection for each partition, from the pool if there is an idle one that is alive, or

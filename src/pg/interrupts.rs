@@ -28,7 +28,8 @@ pub fn hold() -> Held {
 impl Drop for Held {
     fn drop(&mut self) {
         // `RESUME_INTERRUPTS()`. An ERROR in between has set the counter to zero already; it must not wrap.
-        // SAFETY: a plain global of the backend, written on its only thread. touches no backend state but the counter, so also safe during abort.
+        // SAFETY: a plain global of the backend, written on its only thread; nothing else is touched, so this is also
+        // safe during abort.
         unsafe { pg_sys::InterruptHoldoffCount = pg_sys::InterruptHoldoffCount.saturating_sub(1) };
     }
 }

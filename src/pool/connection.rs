@@ -29,8 +29,8 @@ pub struct Connection {
     canceller: Canceller,
     /// Which part of the configured lifetime is this connection's, so that those of a fan-out don't all end at once.
     share_of_lifetime: f64,
-    /// Whether the process that we were told of when we logged in is the one that answers, so that what is prepared will still be there at the next call. It isn't
-    /// behind a pooler. `None` until a server has been asked.
+    /// Whether the process that we were told of when we logged in is the one that answers, so that what is prepared
+    /// will still be there at the next call. It isn't behind a pooler. `None` until a server has been asked.
     pub is_direct: Option<bool>,
     /// Whether a query has been answered.
     pub has_answered: bool,

@@ -1,9 +1,9 @@
 //! Connections of this backend to shards, kept for the session.
 //!
 //! What it owns: opening a connection ([`Opening`]), its whole state ([`Connection`]), who may use it next
-//! ([`checkout`], [`Checkout`]), how many there may be ([`idle`]), what is prepared on it ([`statements`]), TLS ([`tls`],
-//! [`transport`]), asking a server to cancel ([`cancel::Cancelling`]), and what there is to tell of each ([`ledger`]). What it must not know: functions, partitions, what
-//! queries and rows mean.
+//! ([`checkout`], [`Checkout`]), how many there may be ([`idle`]), what is prepared on it ([`statements`]), TLS
+//! ([`tls`], [`transport`]), asking a server to cancel ([`cancel::Cancelling`]), and what there is to tell of each
+//! ([`ledger`]). What it must not know: functions, partitions, what queries and rows mean.
 //!
 //! tokio-postgres does the login, over a transport of ours ([`transport`]). From the login on the session is ours
 //! ([`stream`]): each of its messages would be several allocations there, and each row.

@@ -33,8 +33,9 @@ pub struct Statistics<'a> {
 }
 
 impl<'a> Statistics<'a> {
-    /// Those of a role's calls to a cluster, or by CONNECT, in this database. `None` if calls aren't counted. Raises an ERROR if
-    /// there is no memory for the table, so this must be called before anything has been done that can't be undone.
+    /// Those of a role's calls to a cluster, or by CONNECT, in this database. `None` if calls aren't counted. Raises
+    /// an ERROR if there is no memory for the table, so this must be called before anything has been done that can't
+    /// be undone.
     pub fn of(role: u32, cluster: Option<&'a str>) -> Option<Statistics<'a>> {
         let table = settings::track_stat().then(shared_memory::words)?.map(Table::new)?;
         Some(Statistics { table, account: Account { database: databases::current().to_u32(), role, cluster } })
