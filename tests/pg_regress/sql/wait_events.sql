@@ -80,17 +80,6 @@ begin
     end loop;
     return found;
 end $$;
-create function other_is_gone() returns boolean language plpgsql as $$
-begin
-    for attempt in 1 .. 600 loop
-        perform pg_stat_clear_snapshot();
-        if not exists (select from pg_stat_activity where application_name = 'plproxy_waits') then
-            return true;
-        end if;
-        perform pg_sleep(0.1);
-    end loop;
-    return false;
-end $$;
 select current_database() as db
 \gset
 \setenv PGDATABASE :db
@@ -103,7 +92,7 @@ lock table pg_catalog.pg_db_role_setting;
 select pg_advisory_unlock(3005);
 select other_waits_for('Extension: ' || named('Connect'));
 rollback;
-select other_is_gone();
+select open_connections('plproxy_waits', 0);
 select pg_advisory_lock(3005);
 \! psql -X -q -c "select pg_advisory_lock(3005)" -c "select plproxy_ping('shards')" >/dev/null 2>&1 &
 select other_waits_for('Lock: advisory');
@@ -112,7 +101,7 @@ lock table pg_catalog.pg_db_role_setting;
 select pg_advisory_unlock(3005);
 select other_waits_for('Extension: ' || named('Ping'));
 rollback;
-select other_is_gone();
+select open_connections('plproxy_waits', 0);
 
 select from on_shards('drop table seen; drop function stubborn, waits_for');
 set client_min_messages = warning;
