@@ -185,6 +185,18 @@ pub struct Cached {
     pub cluster: Rc<Cluster>,
 }
 
+impl Cached {
+    /// What it was read from: `functions` or `server`.
+    pub fn source(&self) -> &'static str {
+        if self.version.is_some() { "functions" } else { "server" }
+    }
+}
+
+/// The one of [`cached`] that has this name.
+pub fn find_cached(name: &str) -> Option<Cached> {
+    cached().into_iter().find(|cached| cached.name == name)
+}
+
 /// The clusters that this backend has read and not yet found to be gone.
 pub fn cached() -> Vec<Cached> {
     let mut cached = servers::cached();

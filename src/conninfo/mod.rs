@@ -40,6 +40,14 @@ mod uri;
 #[cfg(test)]
 mod tests;
 
+/// What is shown of a connection string that is none.
+pub const NOT_A_CONNECTION_STRING: &str = "not a connection string";
+
+/// A connection string as it is shown to everybody, whatever it is.
+pub fn shown(connstr: &str) -> String {
+    without_secrets(connstr).unwrap_or_else(|| NOT_A_CONNECTION_STRING.to_owned())
+}
+
 /// A connection string as it can be shown to everybody; `None` if it is none, so that nobody can tell where its secrets are.
 pub fn without_secrets(connstr: &str) -> Option<String> {
     Settings::parse(connstr).ok().map(|settings| settings.to_string())

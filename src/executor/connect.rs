@@ -1,6 +1,7 @@
 //! Getting the connections for a call: idle ones from the pool, the rest opened in parallel.
 
 use super::observation::{self, Observation, Observations};
+use crate::cluster::ClusterOptions;
 use crate::error::Problem;
 use crate::pg::waitevent::WaitEvent;
 use crate::pool::{self, Checkout, Found, Key, Opening};
@@ -15,6 +16,12 @@ pub struct Limits {
     pub lifetime: Option<Duration>,
     /// How long opening one may take.
     pub timeout: Option<Duration>,
+}
+
+impl Limits {
+    pub fn of(options: &ClusterOptions) -> Limits {
+        Limits { lifetime: options.connection_lifetime, timeout: options.connect_timeout }
+    }
 }
 
 /// A connection for each key, in their order. Fails if one can't be had; those that were opened by then stay in the pool.

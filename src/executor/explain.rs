@@ -223,9 +223,13 @@ fn milliseconds(duration: Duration) -> f64 {
 
 fn cluster_facts(plan: &Plan<'_>) -> Option<ClusterFacts> {
     let name = plan.access.name()?;
-    let version = cluster::cached().into_iter().find(|cached| cached.name == **name)?.version;
-    let source = if version.is_some() { "functions" } else { "server" };
-    Some(ClusterFacts { name: name.to_string(), source, version, partitions: plan.cluster().partition_count() })
+    let cached = cluster::find_cached(name)?;
+    Some(ClusterFacts {
+        source: cached.source(),
+        name: cached.name,
+        version: cached.version,
+        partitions: plan.cluster().partition_count(),
+    })
 }
 
 fn columns(plan: &Plan<'_>) -> Option<Vec<ResultColumn>> {
@@ -305,7 +309,7 @@ impl Display for PartitionFacts {
             None => write!(out, "  -> ")?,
         }
         let connection = if self.is_connected { "connected" } else { "to be connected" };
-        let connstr = self.connection_string.as_deref().unwrap_or("not a connection string");
+        let connstr = self.connection_string.as_deref().unwrap_or(conninfo::NOT_A_CONNECTION_STRING);
         write!(out, "{connstr} ({connection}")?;
         if let Some(elements) = self.elements {
             write!(out, ", {elements} element{}", if elements == 1 { "" } else { "s" })?;

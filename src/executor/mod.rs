@@ -116,7 +116,7 @@ impl Execution<'_> {
     fn run(mut self) -> Result<Datum, Problem> {
         let plan = self.plan;
         let options = &plan.cluster().options;
-        let limits = connect::Limits { lifetime: options.connection_lifetime, timeout: options.connect_timeout };
+        let limits = connect::Limits::of(options);
         let mut connections = match connect::connect(plan.keys(), limits, self.observations.current()) {
             Err(problem) if problem.is_unreachable() => {
                 connect::elsewhere(&plan.function.label, problem, plan.spares(), limits, self.observations)?

@@ -70,7 +70,7 @@ pub fn ping(access: &Access) -> Vec<Finding> {
 
 fn ping_at_once(access: &Access, endpoints: &[usize]) -> Vec<Finding> {
     let options = &access.cluster.options;
-    let limits = Limits { lifetime: options.connection_lifetime, timeout: options.connect_timeout };
+    let limits = Limits::of(options);
     let patience = options.query_timeout.unwrap_or(PATIENCE);
     let keys: Vec<_> = endpoints.iter().map(|&endpoint| access.key(endpoint)).collect();
     // All that there are come first: opening one may mean to close another one that is idle.

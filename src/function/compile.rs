@@ -75,7 +75,7 @@ pub fn compile(oid: Oid) -> Result<Function> {
 fn destination_text(body: &Body) -> String {
     let mut body = body.clone();
     if let parser::Destination::Connect(ConnectString::Literal(connstr)) = &mut body.destination {
-        *connstr = conninfo::without_secrets(connstr).unwrap_or_else(|| "not a connection string".to_owned());
+        *connstr = conninfo::shown(connstr);
     }
     parser::Where(&body).to_string()
 }

@@ -1,6 +1,6 @@
 //! `plproxy_clusters`: the clusters that this backend has read.
 
-use crate::cluster::{self, Cached};
+use crate::cluster;
 use crate::conninfo;
 use crate::error::Result;
 use crate::pg::calls::Call;
@@ -13,16 +13,16 @@ pub fn clusters(call: Call) -> Result<Datum> {
     let rows = ResultRows::begin(call)?;
     let mut clusters = cluster::cached();
     clusters.sort_by(|one, other| one.name.cmp(&other.name));
-    for Cached { name, version, cluster } in clusters {
+    for cached in clusters {
+        let cluster = &cached.cluster;
         let options = cluster.options.given().iter().map(|(option, value)| format!("{option}={value}"));
         let partitions = (0..cluster.partition_count())
-            .map(|partition| conninfo::without_secrets(cluster.connstr(cluster.endpoint(partition))))
-            .map(|connstr| connstr.unwrap_or_else(|| "not a connection string".to_owned()));
+            .map(|partition| conninfo::shown(cluster.connstr(cluster.endpoint(partition))));
         rows.put(|| {
             [
-                Some(text(&name)),
-                Some(text(if version.is_some() { "functions" } else { "server" })),
-                version.map(int4),
+                Some(text(&cached.name)),
+                Some(text(cached.source())),
+                cached.version.map(int4),
                 Some(texts(options)),
                 Some(texts(partitions)),
             ]

@@ -55,7 +55,7 @@ pub fn disconnect(call: Call) -> Result<Datum> {
         None => pool::close(|_| true),
         Some(name) => {
             let name = encoding::from_server(&varlena_bytes(name));
-            let cluster = match cluster::cached().into_iter().find(|cached| cached.name == name) {
+            let cluster = match cluster::find_cached(&name) {
                 Some(cached) => cached.cluster,
                 None => cluster::by_name(&name.into())?.cluster,
             };
