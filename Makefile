@@ -1,12 +1,15 @@
 # Builds, installs and tests plproxy as PostgreSQL people expect; `make help` lists the targets.
 #
 #   PG_CONFIG  pg_config of the PostgreSQL to build for: the first one on PATH, else the newest of Debian's
-#   PG         or only its major version, looked up in pgrx-config.toml: make PG=17
+#   PG         or only its major version, looked up in pgrx-config.toml: make PG=17. Where it isn't there and the
+#              distribution has no package of it, the tests have one of their own: tools/get-postgresql
 #   DESTDIR    put before every path that is installed to, for packagers
 
 ifdef PG
-PG_CONFIG ?= $(or $(shell sed -n 's/^pg$(PG) *= *"\(.*\)"/\1/p' pgrx-config.toml),\
+listed = $(or $(shell sed -n 's/^pg$(PG) *= *"\(.*\)"/\1/p' pgrx-config.toml),\
   $(error pgrx-config.toml has no line for PostgreSQL $(PG)))
+PG_CONFIG ?= $(shell for file in '$(listed)' '$(CURDIR)/target/postgresql/$(PG)/bin/pg_config'; do \
+  [ -x "$$file" ] && echo "$$file" && exit; done; echo '$(listed)')
 endif
 PG_CONFIG ?= $(shell command -v pg_config || ls -v /usr/lib/postgresql/*/bin/pg_config 2>/dev/null | tail -n 1)
 
