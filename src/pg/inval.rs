@@ -3,7 +3,7 @@
 //! PostgreSQL tells every backend of committed changes, and the one that made them at once. All we keep is a count of
 //! them: what was derived from a catalog is looked at again when the count is another one.
 
-use pgrx::pg_sys::{self, Datum, SysCacheIdentifier};
+use pgrx::pg_sys::{self, Datum, Oid, SysCacheIdentifier};
 use std::cell::Cell;
 use std::ffi::c_int;
 
@@ -12,6 +12,7 @@ thread_local! {
     static TYPES: Cell<u64> = const { Cell::new(0) };
     static FUNCTIONS: Cell<u64> = const { Cell::new(0) };
     static ROLES: Cell<u64> = const { Cell::new(0) };
+    static RELATIONS: Cell<u64> = const { Cell::new(0) };
 }
 
 /// How often foreign servers, their wrappers or user mappings have changed.
@@ -35,6 +36,11 @@ pub fn role_changes() -> u64 {
     ROLES.get()
 }
 
+/// How often tables and their like have changed, or have come and gone; temporary ones, too.
+pub fn relation_changes() -> u64 {
+    RELATIONS.get()
+}
+
 /// Begins to count; called once, when the library is loaded.
 pub fn register() {
     use SysCacheIdentifier::{
@@ -50,6 +56,8 @@ pub fn register() {
         // SAFETY: the callback only counts; it stays valid because the library is never unloaded.
         unsafe { pg_sys::CacheRegisterSyscacheCallback(cache as c_int, Some(hear), Datum::null()) };
     }
+    // SAFETY: as above.
+    unsafe { pg_sys::CacheRegisterRelcacheCallback(Some(relation_changed), Datum::null()) };
 }
 
 type Hear = unsafe extern "C-unwind" fn(Datum, c_int, u32);
@@ -69,4 +77,8 @@ unsafe extern "C-unwind" fn function_changed(_: Datum, _: c_int, _: u32) {
 unsafe extern "C-unwind" fn role_changed(_: Datum, _: c_int, _: u32) {
     ROLES.set(ROLES.get() + 1);
     FUNCTIONS.set(FUNCTIONS.get() + 1);
+}
+
+unsafe extern "C-unwind" fn relation_changed(_: Datum, _: Oid) {
+    RELATIONS.set(RELATIONS.get() + 1);
 }
