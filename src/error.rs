@@ -201,6 +201,12 @@ pub enum Problem {
     BinaryValue { type_sql: String, reason: String },
     #[error("{0} out of range")]
     OutOfRange(&'static str),
+    #[error("number of array dimensions ({0}) exceeds the maximum allowed (6)")]
+    ArrayDimensions(i32),
+    #[error("array size exceeds the maximum allowed (134217727)")]
+    ArraySize,
+    #[error("array lower bound is too large: {0}")]
+    ArrayLowerBound(i32),
     #[error("single field function but got record")]
     NotSingleField,
     #[error("Got too few fields from remote end")]
@@ -264,6 +270,9 @@ impl Problem {
                 | OptionWithoutValue(_)
                 | OptionsNull
                 | OutOfRange(_)
+                | ArrayDimensions(_)
+                | ArraySize
+                | ArrayLowerBound(_)
                 | Remote(_)
         )
     }
@@ -288,6 +297,7 @@ impl Problem {
             PasswordRequired => b"2F003",
             OptionNotAllowed(_) => b"42501",
             ArgumentsTooLong | MessageTooLong { .. } => b"54000",
+            ArrayDimensions(_) | ArraySize | ArrayLowerBound(_) => b"54000",
             MessageNoMemory { .. } => b"53200",
             InvalidRow { .. } => b"08P01",
             BinaryValue { .. } => b"22P03",

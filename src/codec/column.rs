@@ -4,7 +4,7 @@ use super::binary::Binary;
 use crate::error::Problem;
 use crate::pg::binary_io::Receive;
 use crate::pg::encoding;
-use crate::pg::memory::OwnedContext;
+use crate::pg::memory::{self, OwnedContext};
 use crate::pg::tuples::Tuples;
 use crate::pg::type_io::{self, Input};
 use crate::wire::Format;
@@ -87,8 +87,10 @@ impl ColumnCodec {
             // The input function of a domain wants to see a NULL, too.
             (None, None) => Ok(self.input.read(None)),
             (Some(text), _) => {
+                let text = encoding::wire_to_server(text);
                 scratch.clear();
-                scratch.extend_from_slice(&encoding::wire_to_server(text));
+                memory::reserve_ahead(scratch, text.len() + 1);
+                scratch.extend_from_slice(&text);
                 scratch.push(0);
                 let text = CStr::from_bytes_with_nul(scratch).expect("checked: text of the server holds no NUL");
                 Ok(self.input.read(Some(text)))

@@ -9,8 +9,10 @@ use super::under_way::UnderWay;
 use crate::cluster::PreparedStatements;
 use crate::error::{Problem, RemoteError};
 use crate::function::{Reading, Shape};
+use crate::pg::memory;
 use crate::pool::{self, Checkout, RemoteColumn};
 use crate::reactor::Progress;
+use crate::report;
 use crate::wire::{Arguments, Fields, Format, Malformed, Message, Rows};
 use std::rc::Rc;
 
@@ -168,6 +170,10 @@ impl<'e> ShardQuery<'e> {
             connection.outbox().describe_statement(&self.statement);
         }
         let formats = self.reading.as_deref().map_or(&[Format::Text][..], Reading::formats);
+        let length = self.arguments.length();
+        if connection.outbox().make_room(length).is_err() {
+            return Err(Problem::MessageNoMemory { database: connection.database().to_string(), length });
+        }
         connection.outbox().bind(portal, &self.statement, &self.arguments, formats);
         connection.outbox().execute(portal);
         Ok(())
@@ -215,7 +221,10 @@ impl<'e> ShardQuery<'e> {
                     self.connection.statements.add(query.text.clone(), self.statement.clone(), None);
                 }
                 (Message::RowDescription(columns), Stage::Preparing) => {
-                    let columns = columns.map(|column| column.map(RemoteColumn::from)).collect::<Result<Vec<_>, _>>();
+                    let columns = columns.map(|column| {
+                        column.map(|column| RemoteColumn { name: memory::copy(column.name), type_oid: column.type_oid })
+                    });
+                    let columns = columns.collect::<Result<Vec<_>, _>>();
                     match columns {
                         Ok(columns) => self.described(columns)?,
                         Err(Malformed) => return Err(self.confused()),
@@ -228,10 +237,11 @@ impl<'e> ShardQuery<'e> {
                 | (Message::BindComplete, Stage::Identifying)
                 | (Message::CloseComplete | Message::ParameterDescription, Stage::Preparing)
                 | (Message::Aside, _) => {}
-                (Message::Notice(notice), _) => {
+                (Message::Notice(notice), _) if report::is_heard(&notice) => {
                     let notice = pool::remote_error(&notice).of_database(self.connection.database());
                     taker.notice(&notice);
                 }
+                (Message::Notice(_), _) => {}
                 (Message::Error(report), stage) => {
                     let goes_on = pool::goes_on(&report);
                     let mut error = pool::remote_error(&report).of_database(self.connection.database());

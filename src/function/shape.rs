@@ -103,6 +103,7 @@ impl Returns {
 
     /// Rows of this type.
     fn rows(row_type: RowType, context: &OwnedContext) -> Result<Returns, Problem> {
+        row_type.require_few_columns();
         let columns = row_type
             .columns()
             .into_iter()

@@ -1,7 +1,7 @@
 //! Types' own binary form (`lsyscache.h`, `fmgr.h`). Not for text: that would be converted from and to the encoding of
 //! this session's client.
 
-use super::memory::OwnedContext;
+use super::memory::{self, OwnedContext};
 use super::type_function::TypeFunction;
 use super::varlena;
 use pgrx::pg_sys::{self, Datum, Oid};
@@ -20,9 +20,10 @@ impl Receive {
     }
 
     /// The value that these bytes stand for, in the current memory context. `None` if the function leaves some of them;
-    /// for what else it doesn't like it raises an ERROR. Typmod is -1. `scratch` is for the function's own copy.
+    /// for what else it doesn't like, or if there is no memory for it, it raises an ERROR. Typmod is -1. `scratch` is for the function's own copy.
     pub fn read(&self, bytes: &[u8], scratch: &mut Vec<u8>) -> Option<Datum> {
         scratch.clear();
+        memory::reserve_ahead(scratch, bytes.len() + 1);
         scratch.extend_from_slice(bytes);
         scratch.push(0);
         // The field of a message, which is of less than 2 GB.
@@ -31,9 +32,9 @@ impl Receive {
             pg_sys::StringInfoData { data: scratch.as_mut_ptr().cast(), len, maxlen: len.saturating_add(1), cursor: 0 };
         // SAFETY: the message is `len` bytes and a NUL, as a StringInfo has to be, and the function's to change; it reads
         // no further, and appends nothing.
-        let value = self.0.with(|info, parameter| unsafe {
-            pg_sys::ReceiveFunctionCall(info, &raw mut message, parameter, -1)
-        });
+        let value = self
+            .0
+            .with(|info, parameter| unsafe { pg_sys::ReceiveFunctionCall(info, &raw mut message, parameter, -1) });
         (message.cursor == len).then_some(value)
     }
 }
@@ -53,7 +54,7 @@ impl Send {
         // SAFETY: the caller's Datum is of the type that this is for; the result is a palloc'd bytea of its own.
         unsafe {
             let bytes = self.0.with(|info, _| pg_sys::SendFunctionCall(info, value));
-            varlena::with_bytes(Datum::from(bytes), |bytes| out.extend_from_slice(bytes));
+            varlena::with_bytes(Datum::from(bytes), |bytes| memory::extend(out, bytes));
             pg_sys::pfree(bytes.cast());
         }
     }

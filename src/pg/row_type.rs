@@ -1,6 +1,7 @@
 //! What a function returns (`funcapi.h`) and the row types behind it (`tupdesc.h`).
 
 use super::calls::Call;
+use super::elog::{self, Report, SqlState};
 use super::encoding;
 use super::memory::OwnedContext;
 use pgrx::pg_sys::{self, Oid};
@@ -116,6 +117,16 @@ impl RowType {
     pub fn width(&self) -> usize {
         // SAFETY: the descriptor lives as long as self.
         unsafe { (*self.descriptor).natts as usize }
+    }
+
+    /// Raises an ERROR if it has more columns than a row may have.
+    pub fn require_few_columns(&self) {
+        // In the words of heap_form_tuple.
+        let (columns, limit) = (self.width(), pg_sys::MaxTupleAttributeNumber as usize);
+        if columns > limit {
+            let text = format!("number of columns ({columns}) exceeds limit ({limit})");
+            elog::raise_error(&Report::new(SqlState(*b"54011"), text));
+        }
     }
 
     /// The columns by position; `None` where one was dropped.

@@ -1,7 +1,7 @@
 //! Types and their text form (`lsyscache.h`, `fmgr.h`).
 
 use super::encoding;
-use super::memory::OwnedContext;
+use super::memory::{self, OwnedContext};
 use super::type_function::TypeFunction;
 use pgrx::pg_sys::{self, Datum, Oid};
 use std::ffi::CStr;
@@ -99,7 +99,7 @@ impl Output {
         // SAFETY: the caller's Datum is of the type that this is for; the result is palloc'd and NUL-terminated.
         unsafe {
             let text = self.0.with(|info, _| pg_sys::OutputFunctionCall(info, value));
-            out.extend_from_slice(&encoding::server_to_wire(CStr::from_ptr(text).to_bytes()));
+            memory::extend(out, &encoding::server_to_wire(CStr::from_ptr(text).to_bytes()));
             pg_sys::pfree(text.cast());
         }
     }

@@ -2,6 +2,7 @@
 
 use super::search::{Failure, Next};
 use super::session::answer_text;
+use crate::pg::encoding;
 use crate::pool::connection::{breakdown, remote_error};
 use crate::pool::stream::{End, Stream};
 use crate::wire::{Malformed, Message};
@@ -48,7 +49,7 @@ impl Answer {
                         return Poll::Ready(Err(Malformed.into()));
                     }
                     let value = places.first().and_then(|place| row.field(place));
-                    self.value = value.map(|value| String::from_utf8_lossy(value).into_owned());
+                    self.value = value.map(encoding::from_wire);
                 }
                 Ok(Some(Message::Error(report))) => {
                     let error = remote_error(&report);

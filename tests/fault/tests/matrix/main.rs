@@ -8,6 +8,7 @@ mod configuration;
 mod connecting;
 mod drift;
 mod encoding;
+mod limits;
 mod malformed;
 mod memory;
 mod network;
