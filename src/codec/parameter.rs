@@ -8,7 +8,7 @@ use crate::pg::binary_io::Send;
 use crate::pg::memory::OwnedContext;
 use crate::pg::type_io::{self, Output, TypeName};
 use crate::wire::Format;
-use pgrx::pg_sys::{Datum, Oid};
+use pgrx::pg_sys::{self, Datum, Oid};
 
 /// How an argument of a type is written.
 #[derive(Debug)]
@@ -24,7 +24,8 @@ impl ParameterCodec {
     /// For an argument of this type; the functions' notes are kept in `context`.
     pub fn of(oid: Oid, context: &OwnedContext) -> Result<ParameterCodec, Problem> {
         let name = type_io::type_name(oid).ok_or_else(|| Problem::NoSuchType(oid.to_u32()))?;
-        if name.is_pseudo {
+        // A query that calls a function with `$1::void` calls it without that argument.
+        if name.is_pseudo && oid != pg_sys::VOIDOID {
             return Err(Problem::PseudoType { name: name.bare, oid: oid.to_u32() });
         }
         let element_type = ElementType::of_array(oid).filter(|_| name.is_array);
