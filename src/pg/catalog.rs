@@ -160,10 +160,13 @@ pub fn is_handled_by(function: Oid, handler: &str) -> bool {
 }
 
 /// The arguments of a call of the function as its declaration orders them, with its defaults where the call has none.
-/// `arguments` are an analyzed call's, and `result` is its result type.
-pub(super) fn with_all_arguments(function: Oid, arguments: *mut pg_sys::List, result: Oid) -> *mut pg_sys::List {
+/// `result` is the call's result type. The list is in the current memory context.
+///
+/// # Safety
+/// `arguments` are those of an analyzed call of the function.
+pub(super) unsafe fn with_all_arguments(function: Oid, arguments: *mut pg_sys::List, result: Oid) -> *mut pg_sys::List {
     let Some(tuple) = ProcTuple::find(function) else { return arguments };
-    // SAFETY: the lists are in the current memory context.
+    // SAFETY: the caller's promise; the tuple is pinned.
     unsafe { pg_sys::expand_function_arguments(arguments, false, result, tuple.0) }
 }
 

@@ -236,6 +236,7 @@ unsafe fn with_callback<T>(callback: ContextCallback, arg: *mut c_void, body: im
 
 /// # Safety
 /// To be called by elog.c, with the text that [`in_context`] was given.
+#[pgrx::pg_guard]
 unsafe extern "C-unwind" fn text_context(text: *mut c_void) {
     // SAFETY: the caller's promise. When the field setters are called, which may raise an ERROR, this frame owns nothing.
     // They copy the text, whose memory isn't given back by anybody else before there is an ERROR.

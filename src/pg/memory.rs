@@ -87,7 +87,7 @@ pub fn reserve<T>(elements: &mut Vec<T>, additional: usize) {
     }
 }
 
-/// As [`reserve`], for a vector that grows step by step.
+/// As [`reserve()`], for a vector that grows step by step.
 pub fn reserve_ahead<T>(elements: &mut Vec<T>, additional: usize) {
     if elements.capacity() - elements.len() < additional && reserve::reserve_ahead(elements, additional).is_err() {
         out_of_memory::<T>(additional);

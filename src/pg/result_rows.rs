@@ -37,7 +37,7 @@ impl ResultRows {
     /// their memory is given back.
     ///
     /// # Panics
-    /// If there aren't as many values as columns. Of the right types they must be, too, which nobody checks.
+    /// If there aren't as many values as columns. That they are of the right types is the caller's word.
     pub fn put<const COLUMNS: usize>(&self, make: impl FnOnce() -> [Option<Datum>; COLUMNS]) {
         assert!(self.row_type.width() == COLUMNS, "{COLUMNS} values for {} columns", self.row_type.width());
         self.scratch.enter(|| {

@@ -9,6 +9,7 @@ use super::spi::Statement;
 use super::{catalog, elog, encoding, roles};
 use pgrx::pg_sys::{self, Datum, Oid};
 use std::ffi::CStr;
+use std::mem::offset_of;
 use std::ptr::{self, NonNull};
 
 /// The call of one function.
@@ -110,10 +111,10 @@ impl WrittenCall {
 
     /// A query for the values of all arguments, those with defaults included.
     fn arguments_query(&self) -> Option<String> {
-        let arguments =
-            catalog::with_all_arguments(self.function, self.expression().args, self.expression().funcresulttype);
-        // SAFETY: a list of expressions that refer to no table; the text is palloc'd.
+        let call = self.expression();
+        // SAFETY: the arguments are the call's. A list of expressions that refer to no table; the text is palloc'd.
         let texts: Vec<_> = unsafe {
+            let arguments = catalog::with_all_arguments(self.function, call.args, call.funcresulttype);
             let count = if arguments.is_null() { 0 } else { (*arguments).length };
             (0..count)
                 .map(|number| {
@@ -135,7 +136,10 @@ impl WrittenCall {
             if (*info).fn_strict && values.iter().any(Option::is_none) {
                 return false;
             }
-            let size = size_of::<pg_sys::FunctionCallInfoBaseData>() + size_of_val(values) * 2;
+            // SizeForFunctionCallInfo
+            let size =
+                offset_of!(pg_sys::FunctionCallInfoBaseData, args) + values.len() * size_of::<pg_sys::NullableDatum>();
+            let size = size.max(size_of::<pg_sys::FunctionCallInfoBaseData>());
             let call = pg_sys::palloc0(size).cast::<pg_sys::FunctionCallInfoBaseData>();
             (*call).flinfo = info;
             (*call).fncollation = self.expression().inputcollid;
