@@ -76,6 +76,7 @@
 //! | [`hash`] | *pure:* the stable hash functions |
 //! | [`conninfo`] | *pure:* libpq's connection strings |
 //! | [`parser`] | *pure:* the language |
+//! | [`plain_file`] | *pure:* files that others name |
 //! | [`reserve`] | *pure:* memory of a size that others decide |
 //! | [`error`] | *pure:* what can go wrong, in words and SQLSTATEs |
 //!
@@ -108,6 +109,7 @@ mod handler;
 mod hash;
 mod parser;
 mod pg;
+mod plain_file;
 mod pool;
 mod reactor;
 mod report;

@@ -16,6 +16,8 @@ mod error;
 mod hash;
 #[path = "../src/parser/mod.rs"]
 mod parser;
+#[path = "../src/plain_file.rs"]
+mod plain_file;
 #[path = "../src/reserve.rs"]
 mod reserve;
 #[path = "../src/stat"]
