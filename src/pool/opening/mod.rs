@@ -146,12 +146,20 @@ fn application_name() -> Option<String> {
     }))
 }
 
-/// Options that name what this server has to log in with, or have it write files.
-const NOT_FOR_CALLERS: [&str; 6] = ["service", "passfile", "sslcert", "sslkey", "sslpassword", "sslkeylogfile"];
+/// Options that name what this server has to log in with, or have it read or write files: already that a file is there is
+/// nobody's business.
+const NOT_FOR_CALLERS: [&str; 9] =
+    ["service", "passfile", "sslcert", "sslkey", "sslpassword", "sslkeylogfile", "sslrootcert", "sslcrl", "sslcrldir"];
+
+/// The value of `sslrootcert` that is no file: the system's authorities, which are for everybody.
+const SYSTEM: &str = "system";
 
 /// Whether a caller's connection string is one that any caller may have used: logging in takes a password of his own.
 fn check_callers(settings: &Settings) -> Result<(), Problem> {
-    if let Some(option) = NOT_FOR_CALLERS.into_iter().find(|option| settings.is_given(option)) {
+    let is_refused = |option: &&str| {
+        settings.is_given(option) && !(*option == "sslrootcert" && settings.get(option) == Some(SYSTEM))
+    };
+    if let Some(option) = NOT_FOR_CALLERS.into_iter().find(is_refused) {
         return Err(Problem::OptionNotAllowed(option));
     }
     if !settings.is_given("password") {
