@@ -138,6 +138,7 @@ clean: demo-stop
 	@tools/with-server --stop pooler
 	@tools/with-server --stop tls
 	@tools/with-server --stop fault
+	@tools/with-server --stop postmaster
 	@tools/with-server --stop upgrade
 	@tools/with-server --stop memory
 	@tools/with-server --stop bench-ours

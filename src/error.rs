@@ -175,6 +175,10 @@ pub enum Problem {
     ConnectTimeout(String),
     #[error("too many connections: \"plproxy.max_connections\" is {0}, and all of them are in use")]
     TooManyConnections(usize),
+    #[error("[{0}] could not connect: too many open files")]
+    NoDescriptor(String),
+    #[error("could not wait for servers: too many open files")]
+    NoDescriptorToWait,
     #[error("the call goes through more than {0} plproxy functions that run inside of each other")]
     TooDeep(usize),
     #[error("password is required")]
@@ -284,6 +288,7 @@ impl Problem {
             NotPreloaded => b"55000",
             ClusterNotFound(_) => b"42704",
             TooManyConnections(_) => b"53300",
+            NoDescriptor(_) | NoDescriptorToWait => b"53000",
             TooDeep(_) => b"54001",
             PasswordRequired => b"2F003",
             OptionNotAllowed(_) => b"42501",
@@ -328,6 +333,9 @@ impl Problem {
             Problem::PasswordRequired => Some(
                 "The connection string comes from a caller who isn't a superuser, so it must hold a password.".into(),
             ),
+            Problem::NoDescriptor(_) | Problem::NoDescriptorToWait => {
+                Some("There are too many open files on the local server.".into())
+            }
             Problem::OptionNotAllowed(_) => {
                 Some("The connection string comes from a caller who isn't a superuser.".into())
             }
@@ -346,6 +354,9 @@ impl Problem {
             Problem::MissingPartition(number) => Some(format!("missing number: {number}")),
             Problem::ServerPartitionCount(count) => {
                 Some(format!("the number of partitions in a cluster must be power of 2 (attempted {count})"))
+            }
+            Problem::NoDescriptor(_) | Problem::NoDescriptorToWait => {
+                Some("Raise the server's \"max_files_per_process\" and/or \"ulimit -n\" limits.".into())
             }
             Problem::TooManyConnections(_) => Some("A call needs a connection for each of its partitions.".into()),
             Problem::TooDeep(_) => Some(

@@ -134,5 +134,6 @@ pub extern "C-unwind" fn _PG_init() {
     settings::define();
     pg::inval::register();
     pg::transactions::at_end(pool::sweep);
+    pg::external_fd::when_short(pool::close_least_recent);
     stat::define();
 }

@@ -57,7 +57,7 @@ use crate::pg::calls::Call;
 use crate::pg::interrupts;
 use crate::pg::waitevent::WaitEvent;
 use crate::pool::Checkout;
-use crate::reactor::{self, Interrupts};
+use crate::reactor;
 use crate::settings;
 use crate::stat::Statistics;
 use crate::wire::Arguments;
@@ -150,10 +150,9 @@ impl Execution<'_> {
         let observations = self.observations.current();
         let mut dispatch =
             Dispatch::new(label, &request, connections, arguments, deadline, &mut self.output, observations)?;
-        let mut watch = dispatch.take_watch();
         // An ERROR that unwinds out of here (an interrupt, an input function's) is held until the shards have been told.
-        match interrupts::catch(|| reactor::run(&mut dispatch, &mut watch, WaitEvent::Execute, Interrupts::Serve)) {
-            Ok(Ok(())) => Ok(dispatch.into_connections(watch)),
+        match interrupts::catch(|| reactor::run(&mut dispatch, WaitEvent::Execute)) {
+            Ok(Ok(())) => Ok(dispatch.into_connections()),
             Ok(Err(problem)) => {
                 dispatch.failed(&problem);
                 match problem {

@@ -37,7 +37,9 @@ impl Failure {
             | Problem::Conninfo(_)
             | Problem::PasswordRequired
             | Problem::OptionNotAllowed(_)
-            | Problem::TooManyConnections(_) => Failure::Connection,
+            | Problem::TooManyConnections(_)
+            | Problem::NoDescriptor(_)
+            | Problem::NoDescriptorToWait => Failure::Connection,
             _ => Failure::Other,
         }
     }

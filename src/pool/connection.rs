@@ -11,14 +11,16 @@ use super::{Key, Place};
 use crate::error::{Problem, RemoteError};
 use crate::pg::elog::SqlState;
 use crate::pg::encoding;
-use crate::reactor::{Liveness, Socket, Watch};
+use crate::reactor::{Liveness, Socket};
 use crate::wire::{Malformed, Message, Outbox, Report, Rows, Unreadable};
 use std::io;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-/// How much a server may have to say that nobody has asked for. One that goes on and on would never be ready for a query.
+/// How much a server may have to say that nobody has asked for, in messages and in bytes. One that goes on and on would never be
+/// ready for a query.
 const SMALL_TALK: usize = 1000;
+const SMALL_TALK_BYTES: u64 = 1024 * 1024;
 
 /// An open connection.
 #[derive(Debug)]
@@ -36,10 +38,6 @@ pub struct Connection {
     pub has_answered: bool,
     /// What is prepared on the server.
     pub statements: Statements,
-    /// The wait set of this connection alone, kept from call to call.
-    pub watch: Option<Watch>,
-    /// The wait set of the call to several shards of which this connection was the first, likewise.
-    pub group_watch: Option<Watch>,
     /// Set before a step whose failure would leave the connection in an unknown state, cleared when it is known again.
     pub in_doubt: bool,
     _slot: Slot,
@@ -58,8 +56,6 @@ impl Connection {
             is_direct: None,
             has_answered: false,
             statements: Statements::default(),
-            watch: None,
-            group_watch: None,
             in_doubt: false,
             _slot: slot,
         }
@@ -150,11 +146,18 @@ impl Connection {
             return true;
         }
         liveness != Liveness::Dead && {
+            let before = self.stream.traffic().received;
             for _ in 0..SMALL_TALK {
-                match self.receive() {
-                    Ok(None) => return true,
-                    Ok(Some(Message::Aside | Message::Notice(_))) => {}
+                let is_all = match self.receive() {
+                    Ok(None) => true,
+                    Ok(Some(Message::Aside | Message::Notice(_))) => false,
                     Ok(Some(_)) | Err(_) => return false,
+                };
+                if self.stream.traffic().received - before > SMALL_TALK_BYTES {
+                    return false;
+                }
+                if is_all {
+                    return true;
                 }
             }
             false

@@ -28,9 +28,9 @@ mod stream;
 mod tls;
 mod transport;
 
-pub use cancel::{Canceller, Cancelling};
+pub use cancel::{Canceller, Cancelling, Delivery};
 pub use connection::{Connection, goes_on, remote_error};
-pub use idle::{Found, checkout, close as close_idle, sweep};
+pub use idle::{Found, checkout, close as close_idle, close_least_recent, sweep};
 pub use ledger::{Entry, entries};
 pub use opening::{Opening, Place};
 pub use statements::{RemoteColumn, name_of};

@@ -103,7 +103,11 @@ impl Opening {
     /// Goes on without waiting. Fails when no host would have us, or when the deadline has passed.
     pub fn poll(&mut self) -> Result<Poll<Checkout>, Problem> {
         self.awaited.forget_alarm();
-        match self.wakeup.settle(|context| self.future.as_mut().poll(context)) {
+        let polled = self.wakeup.settle(|context| self.future.as_mut().poll(context));
+        if self.wakeup.is_unsettled() {
+            self.awaited.alarm_at_once();
+        }
+        match polled {
             Poll::Ready(connection) => connection.map(|connection| Poll::Ready(Checkout::new(connection))),
             Poll::Pending if self.deadline.is_some_and(|deadline| deadline <= Instant::now()) => {
                 Err(Problem::ConnectTimeout(self.place.database.clone()))
@@ -120,11 +124,6 @@ impl Opening {
     /// The socket that it waits for.
     pub fn socket(&self) -> Option<Socket> {
         self.awaited.socket()
-    }
-
-    /// Whether the socket is another one than when this was last asked.
-    pub fn socket_changed(&self) -> bool {
-        self.awaited.socket_changed()
     }
 
     /// When it must be polled at the latest: to fail, or to try something else.

@@ -23,7 +23,8 @@ use std::path::{Path, PathBuf};
 /// What PostgreSQL's protocol is called in TLS, with its length in front.
 const ALPN: &[u8] = b"\x0apostgresql";
 
-/// OpenSSL's context of one connection, and what else has to be known of it.
+/// OpenSSL's context of one session, and of its cancel requests, and what else has to be known of it.
+#[derive(Clone, Debug)]
 pub struct Context {
     pub context: SslContext,
     pub certificate: ClientCertificate,
@@ -150,7 +151,6 @@ fn set_revocations(context: &mut SslContextBuilder, settings: &TlsSettings) -> R
     Ok(())
 }
 
-/// Loads the client certificate and its key. Returns whether there is one.
 fn not_plain(what: &str, file: Option<&Path>) -> TlsError {
     TlsError(format!("{what} file \"{}\" is not a regular file", file.unwrap_or(Path::new("")).display()))
 }
@@ -167,6 +167,7 @@ fn check_lists(dir: &Path) -> Result<(), TlsError> {
     }
 }
 
+/// Loads the client certificate and its key. Returns whether there is one.
 fn set_certificate(context: &mut SslContextBuilder, settings: &TlsSettings) -> Result<bool, TlsError> {
     let wanted = settings.certificate_mode != SslCertMode::Disable;
     let Some(file) = settings.certificate.as_deref().filter(|_| wanted) else {
@@ -217,8 +218,8 @@ fn read_key(
     let (bytes, metadata) = plain_file::read(file).map_err(|error| {
         TlsError(format!("could not load private key file \"{shown}\": {}", system_message(&error)))
     })?;
-    // Without a callback, OpenSSL would ask for the password on a terminal.
     check_access(&metadata, file)?; // it may be another one by now
+    // Without a callback, OpenSSL would ask for the password on a terminal.
     let give_password = |buffer: &mut [u8]| -> Result<usize, ErrorStack> {
         let password = password.map_or("", Secret::reveal).as_bytes();
         let length = password.len().min(buffer.len());

@@ -381,8 +381,8 @@ impl Scene {
         let listed = || format!("I4: before {before:?}, after {after:?}: {:#?}", descriptors(self.pid));
         let extra = self.extra_connections;
         assert!((before.sockets..=before.sockets + extra).contains(&after.sockets), "{}", listed());
-        // Each connection may have a wait set of its own and one of the calls that it was the first of.
-        assert!(after.anonymous <= before.anonymous + 2 * extra, "{}", listed());
+        // All connections share one wait set.
+        assert!(after.anonymous <= before.anonymous, "{}", listed());
         assert_eq!(after.temporary, before.temporary, "{}", listed());
         let grown = memory(self.pid).saturating_sub(before.memory);
         assert!(grown <= self.memory_bound, "I4: memory has grown by {grown} kB; allowed are {}", self.memory_bound);

@@ -6,6 +6,7 @@ mod callers;
 mod cancel;
 mod configuration;
 mod connecting;
+mod descriptors;
 mod drift;
 mod encoding;
 mod malformed;
