@@ -26,6 +26,9 @@ pub async fn ask(query: &str, stream: &mut Stream) -> Result<Option<String>, Fai
     Err(failed(format!("\"{query}\" failed: {reason}")))
 }
 
+/// How many messages are taken before others have their turn.
+const BATCH: usize = 8;
+
 #[derive(Default)]
 struct Answer {
     value: Option<String>,
@@ -33,9 +36,9 @@ struct Answer {
 }
 
 impl Answer {
-    /// Takes what has arrived. `Ready` when it is complete.
+    /// Takes what has arrived, but no more than a batch. `Ready` when it is complete.
     fn advance(&mut self, stream: &mut Stream) -> Poll<Result<(), End>> {
-        loop {
+        for _ in 0..BATCH {
             match stream.has_message() {
                 Ok(true) => {}
                 Ok(false) => return Poll::Pending,
@@ -60,6 +63,8 @@ impl Answer {
                 Err(end) => return Poll::Ready(Err(end)),
             }
         }
+        stream.socket().make_haste();
+        Poll::Pending
     }
 }
 

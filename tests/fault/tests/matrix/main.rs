@@ -9,6 +9,7 @@ mod connecting;
 mod descriptors;
 mod drift;
 mod encoding;
+mod endless;
 mod malformed;
 mod memory;
 mod network;
