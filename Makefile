@@ -77,7 +77,7 @@ lint:
 	cd fuzz && cargo fmt --check && CARGO_TARGET_DIR=../target/fuzz cargo clippy --release --locked --no-default-features -- -D warnings
 
 pure:
-	$(cargo) test $(flags) --test pure --test release
+	$(cargo) test $(flags) --test pure --test release --test own_sql
 
 # TESTS="case_05 transaction" runs those whose names have one of these words in them.
 fault: all
