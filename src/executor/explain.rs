@@ -1,7 +1,9 @@
 //! What a call would do, or has done: for people to read, and for tools.
 //!
-//! Whoever wants to know has the function called, as PostgreSQL calls it, by [`plan`] or [`analyze`]. The call then comes here
-//! by the way of every call, so what it says is what a call does: as the same role, with the same settings.
+//! The function is called as PostgreSQL calls it, through [`plan`] or [`analyze`]. The call then comes here by the way of
+//! every call, so what is said is what a call does: as the same role, with the same settings. It is that one call and no
+//! other which is explained: it is known by PostgreSQL's record of it, and what its arguments, its hash function and
+//! whatever else runs before, inside or after it call are calls as always.
 
 use super::observation::{Observation, Observations};
 use super::plan::Plan;
@@ -13,7 +15,7 @@ use crate::function::Function;
 use crate::pg::calls::Call;
 use crate::pool;
 use crate::wire::Format;
-use pgrx::pg_sys::{Datum, Oid};
+use pgrx::pg_sys::Datum;
 use serde::Serialize;
 use std::cell::{Cell, RefCell};
 use std::fmt::{self, Display, Formatter};
@@ -101,10 +103,10 @@ struct Run {
 enum Wanted {
     #[default]
     Result,
-    /// Of the next call, which must be this function's: only the plan.
-    Plan(Oid),
-    /// Of the last call of this function that comes to its end: the result, and what happened.
-    Analysis(Oid),
+    /// Of this call: only the plan.
+    Plan(Call),
+    /// Of this call: the result, and what happened.
+    Analysis(Call),
 }
 
 thread_local! {
@@ -112,18 +114,17 @@ thread_local! {
     static EXPLANATION: RefCell<Option<Explanation>> = const { RefCell::new(None) };
 }
 
-/// What the call of `function` that `run` makes, before any other one, would do. It isn't executed. `None` if there was none.
-pub fn plan(function: Oid, run: impl FnOnce()) -> Option<Explanation> {
-    explain(Wanted::Plan(function), run)
+/// What `call`, which `make` makes, would do. It isn't executed.
+pub fn plan(call: Call, make: &dyn Fn()) -> Option<Explanation> {
+    explain(Wanted::Plan(call), make)
 }
 
-/// What the call of `function` that `run` makes does: the last one to end, as those in its arguments, or inside of it, end
-/// before. `None` if there was none.
-pub fn analyze(function: Oid, run: impl FnOnce()) -> Option<Explanation> {
-    explain(Wanted::Analysis(function), run)
+/// What `call`, which `make` makes, does.
+pub fn analyze(call: Call, make: &dyn Fn()) -> Option<Explanation> {
+    explain(Wanted::Analysis(call), make)
 }
 
-fn explain(wanted: Wanted, run: impl FnOnce()) -> Option<Explanation> {
+fn explain(wanted: Wanted, make: &dyn Fn()) -> Option<Explanation> {
     struct Restore(Wanted);
     impl Drop for Restore {
         // Safe during abort: sets a variable.
@@ -133,13 +134,13 @@ fn explain(wanted: Wanted, run: impl FnOnce()) -> Option<Explanation> {
     }
     let _restore = Restore(WANTED.replace(wanted));
     EXPLANATION.take();
-    run();
+    make();
     EXPLANATION.take()
 }
 
 /// Whether this call is to be explained instead of executed. What it calls itself, hash functions say, is executed.
 pub fn takes_over(call: Call) -> bool {
-    let takes_over = WANTED.get() == Wanted::Plan(call.function());
+    let takes_over = WANTED.get() == Wanted::Plan(call);
     if takes_over {
         WANTED.set(Wanted::Result);
     }
@@ -148,7 +149,7 @@ pub fn takes_over(call: Call) -> bool {
 
 /// Whether it is to be said what happened in this call.
 pub fn is_wanted(call: Call) -> bool {
-    WANTED.get() == Wanted::Analysis(call.function())
+    WANTED.get() == Wanted::Analysis(call)
 }
 
 /// This call, of which [`is_wanted`] has said so, has come to its end.

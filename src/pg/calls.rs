@@ -5,7 +5,7 @@ use super::tuplestore::{RowStore, work_mem};
 use pgrx::pg_sys::{self, Datum, Oid};
 
 /// One call of a function of ours.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Call(pg_sys::FunctionCallInfo);
 
 impl Call {
