@@ -143,6 +143,10 @@ pub enum Problem {
     ServerOptionValue { key: String, value: String },
     #[error("Pl/Proxy: invalid option to user mapping")]
     MappingOption,
+    #[error("{0} requires a Boolean value")]
+    MappingBoolean(&'static str),
+    #[error("only superusers can make a user mapping whose option \"password_required\" isn't true")]
+    MappingUnasked,
     #[error("Pl/Proxy: option \"{0}\" requires a value")]
     OptionWithoutValue(String),
     #[error("Pl/Proxy: options must not be NULL")]
@@ -178,9 +182,9 @@ pub enum Problem {
     #[error("the call goes through more than {0} plproxy functions that run inside of each other")]
     TooDeep(usize),
     #[error("password is required")]
-    PasswordRequired,
+    PasswordRequired(Whose),
     #[error("connection option \"{0}\" is not allowed")]
-    OptionNotAllowed(&'static str),
+    OptionNotAllowed(&'static str, Whose),
     #[error("query timeout")]
     QueryTimeout,
 
@@ -211,6 +215,19 @@ pub enum Problem {
     NoSuchField(String),
     #[error("Non-SETOF function requires 1 row from remote query, got {0}")]
     RowCount(u64),
+}
+
+/// Whose connection settings are refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// The connection string is an argument.
+    Callers,
+    /// The foreign server's owner isn't a superuser.
+    ServerOwners,
+    /// The user mapping says itself that a password is required.
+    Mappings,
+    /// The user mapping is being made by somebody who isn't a superuser.
+    MappingMakers,
 }
 
 impl From<ConninfoError> for Problem {
@@ -261,6 +278,8 @@ impl Problem {
                 | ServerOption(_)
                 | ServerOptionValue { .. }
                 | MappingOption
+                | MappingBoolean(_)
+                | MappingUnasked
                 | OptionWithoutValue(_)
                 | OptionsNull
                 | OutOfRange(_)
@@ -275,6 +294,7 @@ impl Problem {
         let code: &[u8; 5] = match self {
             Configuration { problem, .. } => return problem.sqlstate(precise),
             Body(_) | OptionWithoutValue(_) | ServerOption(_) | ServerOptionValue { .. } | MappingOption => b"42601",
+            MappingBoolean(_) => b"42601",
             PartitionNumbers { .. } | DuplicatePartition(_) | MissingPartition(_) | ServerPartitionCount(_) => b"42601",
             NotVolatile | RunOnAllNeedsSet | SelectInDynamicRecord => b"42P13",
             Variadic | Trigger | WrongContext | SetNotAccepted | PseudoType { .. } => b"0A000",
@@ -285,8 +305,8 @@ impl Problem {
             ClusterNotFound(_) => b"42704",
             TooManyConnections(_) => b"53300",
             TooDeep(_) => b"54001",
-            PasswordRequired => b"2F003",
-            OptionNotAllowed(_) => b"42501",
+            PasswordRequired(_) => b"2F003",
+            OptionNotAllowed(..) | MappingUnasked => b"42501",
             ArgumentsTooLong | MessageTooLong { .. } => b"54000",
             MessageNoMemory { .. } => b"53200",
             InvalidRow { .. } => b"08P01",
@@ -325,11 +345,30 @@ impl Problem {
             Problem::Broken { is_outcome_unknown: true, .. } | Problem::OutOfSync { is_outcome_unknown: true, .. } => {
                 Some("The connection was lost after the query had been sent: whether it has run is unknown.".into())
             }
-            Problem::PasswordRequired => Some(
-                "The connection string comes from a caller who isn't a superuser, so it must hold a password.".into(),
+            Problem::PasswordRequired(whose) => Some(
+                match whose {
+                    Whose::Callers => {
+                        "The connection string comes from a caller who isn't a superuser, so it must hold a password."
+                    }
+                    Whose::ServerOwners => {
+                        "The owner of the foreign server isn't a superuser, so the user mapping must hold a password."
+                    }
+                    Whose::Mappings => {
+                        "The user mapping's option \"password_required\" is true, so it must hold a password."
+                    }
+                    Whose::MappingMakers => "A user mapping that isn't made by a superuser must hold a password.",
+                }
+                .into(),
             ),
-            Problem::OptionNotAllowed(_) => {
-                Some("The connection string comes from a caller who isn't a superuser.".into())
+            Problem::OptionNotAllowed(_, whose) => Some(
+                match whose {
+                    Whose::Callers => "The connection string comes from a caller who isn't a superuser.",
+                    _ => "The owner of the foreign server isn't a superuser.",
+                }
+                .into(),
+            ),
+            Problem::MappingUnasked => {
+                Some("The server must have asked for the password of a user mapping that others make.".into())
             }
             _ => None,
         }
@@ -351,8 +390,14 @@ impl Problem {
             Problem::TooDeep(_) => Some(
                 "Does a cluster lead back to its own database? If all is well, raise \"plproxy.max_depth\".".into(),
             ),
-            Problem::PasswordRequired | Problem::OptionNotAllowed(_) => {
+            Problem::PasswordRequired(Whose::Callers) | Problem::OptionNotAllowed(_, Whose::Callers) => {
                 Some("A superuser can allow more by \"plproxy.dynamic_connect\".".into())
+            }
+            Problem::PasswordRequired(Whose::ServerOwners | Whose::Mappings) | Problem::OptionNotAllowed(..) => {
+                Some("A superuser can allow more by setting the user mapping's \"password_required\" to false.".into())
+            }
+            Problem::PasswordRequired(Whose::MappingMakers) | Problem::MappingUnasked => {
+                Some("Add the options password '…' and password_required 'true'.".into())
             }
             Problem::MessageTooLong { .. } => Some("A larger \"plproxy.max_message_size\" lets it pass.".into()),
             Problem::NotPreloaded => Some(
@@ -360,7 +405,7 @@ impl Problem {
                  server to be restarted."
                     .into(),
             ),
-            Problem::MappingOption => Some("valid options are \"user\" and \"password\"".into()),
+            Problem::MappingOption => Some("valid options are \"user\", \"password\" and \"password_required\"".into()),
             Problem::Remote(error) => error.hint.as_ref().map(|hint| format!("Remote hint: {hint}")),
             _ => None,
         }

@@ -16,6 +16,7 @@ use crate::pg::elog::boundary;
 use crate::pg::encoding;
 use crate::pg::memory::OwnedContext;
 use crate::pg::options::{self, OptionOwner};
+use crate::pg::roles;
 use crate::pg::row_type::{ResultShape, result_shape};
 use crate::views;
 use pgrx::pg_sys::{self, Datum, Oid};
@@ -147,7 +148,7 @@ fn validate_options(call: Call) -> Result<Datum> {
         OptionOwner::UserMapping => Owner::UserMapping,
         OptionOwner::Other => return Ok(Datum::from(true)),
     };
-    fdw_options::validate(owner, &options)?;
+    fdw_options::validate(owner, &options, roles::is_superuser())?;
     Ok(Datum::from(true))
 }
 

@@ -2,7 +2,7 @@
 
 use super::mapping::Mapping;
 use super::options::ClusterOptions;
-use crate::error::Problem;
+use crate::error::{Problem, Whose};
 
 /// What kind of object the options are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,8 +16,8 @@ pub enum Owner {
 }
 
 /// Checks the options that CREATE and ALTER give to an object: pairs `name=value`, of which a hand-written call may
-/// leave out the value, or the whole pair.
-pub fn validate(owner: Owner, options: &[Option<String>]) -> Result<(), Problem> {
+/// leave out the value, or the whole pair. `by_superuser` says who gives them.
+pub fn validate(owner: Owner, options: &[Option<String>], by_superuser: bool) -> Result<(), Problem> {
     let options = options
         .iter()
         .map(|option| {
@@ -28,10 +28,45 @@ pub fn validate(owner: Owner, options: &[Option<String>]) -> Result<(), Problem>
     match owner {
         Owner::Wrapper => options.iter().try_for_each(|(name, value)| cluster_option(name, value)),
         Owner::Server => server(&options),
-        Owner::UserMapping => options.iter().try_for_each(|(name, _)| match name.to_ascii_lowercase().as_str() {
-            "user" | "password" => Ok(()),
-            _ => Err(Problem::MappingOption),
-        }),
+        Owner::UserMapping => user_mapping(&options, by_superuser),
+    }
+}
+
+/// The option of user mappings by which the server must have asked for the password, or need not have.
+const PASSWORD_REQUIRED: &str = "password_required";
+
+/// Only now is it known who makes a mapping: nothing of that is kept but the options. So a mapping that isn't a superuser's
+/// has to say by its own options that it may log in with its password alone.
+fn user_mapping(options: &[(&str, &str)], by_superuser: bool) -> Result<(), Problem> {
+    let (mut has_password, mut required) = (false, None);
+    for (name, value) in options {
+        match name.to_ascii_lowercase().as_str() {
+            "user" => {}
+            "password" => has_password = !value.is_empty(),
+            PASSWORD_REQUIRED => required = Some(boolean(value).ok_or(Problem::MappingBoolean(PASSWORD_REQUIRED))?),
+            _ => return Err(Problem::MappingOption),
+        }
+    }
+    match (by_superuser, has_password, required) {
+        (true, ..) | (false, true, Some(true)) => Ok(()),
+        (false, true, _) | (false, false, Some(false)) => Err(Problem::MappingUnasked),
+        (false, false, _) => Err(Problem::PasswordRequired(Whose::MappingMakers)),
+    }
+}
+
+/// What a user mapping says of [`PASSWORD_REQUIRED`]; `None` if it says nothing. What isn't a boolean, which only a
+/// hand-written catalog has, lifts no rule.
+pub fn password_required(options: &[(String, String)]) -> Option<bool> {
+    let given = options.iter().rev().find(|(name, _)| name.eq_ignore_ascii_case(PASSWORD_REQUIRED));
+    given.map(|(_, value)| boolean(value).unwrap_or(true))
+}
+
+/// A boolean in one of PostgreSQL's words for it.
+fn boolean(value: &str) -> Option<bool> {
+    match value.to_ascii_lowercase().as_str() {
+        "true" | "on" | "yes" | "1" => Some(true),
+        "false" | "off" | "no" | "0" => Some(false),
+        _ => None,
     }
 }
 
@@ -82,11 +117,44 @@ fn cluster_option(name: &str, value: &str) -> Result<(), Problem> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Owner, validate};
+    use super::{Owner, password_required, validate};
+
+    fn check_by(by_superuser: bool, owner: Owner, options: &[&str]) -> Result<(), String> {
+        let options: Vec<_> = options.iter().map(|option| Some(option.to_string())).collect();
+        validate(owner, &options, by_superuser).map_err(|problem| problem.to_string())
+    }
 
     fn check(owner: Owner, options: &[&str]) -> Result<(), String> {
-        let options: Vec<_> = options.iter().map(|option| Some(option.to_string())).collect();
-        validate(owner, &options).map_err(|problem| problem.to_string())
+        check_by(true, owner, options)
+    }
+
+    #[test]
+    fn user_mappings_of_others() {
+        let password = "password is required";
+        let unasked = "only superusers can make a user mapping whose option \"password_required\" isn't true";
+        for (options, superusers, others) in [
+            (vec![], Ok(()), Err(password)),
+            (vec!["user=me"], Ok(()), Err(password)),
+            (vec!["user=me", "password="], Ok(()), Err(password)),
+            (vec!["user=me", "password_required=true"], Ok(()), Err(password)),
+            (vec!["user=me", "password=x"], Ok(()), Err(unasked)),
+            (vec!["password=x", "password_required=false"], Ok(()), Err(unasked)),
+            (vec!["password_required=off"], Ok(()), Err(unasked)),
+            (vec!["Password=x", "PASSWORD_REQUIRED=Yes"], Ok(()), Ok(())),
+            (vec!["password=x", "password_required=1", "user=me"], Ok(()), Ok(())),
+        ] {
+            let expected = |outcome: Result<(), &str>| outcome.map_err(str::to_owned);
+            assert_eq!(check_by(true, Owner::UserMapping, &options), expected(superusers), "{options:?}");
+            assert_eq!(check_by(false, Owner::UserMapping, &options), expected(others), "{options:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_user_mapping_says() {
+        let said = |value: &str| password_required(&[("Password_Required".into(), value.into())]);
+        assert_eq!(password_required(&[("user".into(), "false".into())]), None);
+        assert_eq!(["true", "ON", "1", "", "perhaps"].map(said), [Some(true); 5]);
+        assert_eq!(["false", "Off", "no", "0"].map(said), [Some(false); 4]);
     }
 
     #[test]
@@ -121,10 +189,11 @@ mod tests {
             (Owner::Wrapper, vec!["p0=a"], "Pl/Proxy: invalid server option: p0"),
             (Owner::Wrapper, vec!["query_timeout=1h"], "Pl/Proxy: only integer options are allowed: query_timeout=1h"),
             (Owner::UserMapping, vec!["host=x"], "Pl/Proxy: invalid option to user mapping"),
+            (Owner::UserMapping, vec!["password_required=2"], "password_required requires a Boolean value"),
             (Owner::Server, vec!["p0"], "Pl/Proxy: option \"p0\" requires a value"),
         ] {
             assert_eq!(check(owner, &options), Err(message.to_owned()), "{options:?}");
         }
-        assert!(validate(Owner::Server, &[None]).is_err());
+        assert!(validate(Owner::Server, &[None], true).is_err());
     }
 }

@@ -3,11 +3,11 @@
 //! What is read from the catalogs is kept until PostgreSQL says that a server, the wrapper or a user mapping has changed.
 //! Only the right to use a server is checked on every call, because the next call may be another role's.
 
-use super::fdw_options::partition_number;
+use super::fdw_options::{partition_number, password_required};
 use super::{Access, Cached, Cluster, ClusterOptions, retire};
 use crate::error::Problem;
 use crate::pg::foreign::{self, ForeignServer};
-use crate::pg::inval;
+use crate::pg::{inval, roles};
 use crate::pool::{self, Login};
 use pgrx::pg_sys::Oid;
 use std::cell::RefCell;
@@ -29,6 +29,7 @@ struct Entry {
 #[derive(Clone)]
 struct Server {
     oid: Oid,
+    owner: Oid,
     cluster: Rc<Cluster>,
 }
 
@@ -50,7 +51,9 @@ pub fn access(name: &str) -> Result<Option<Access>, Problem> {
     let role = server.cluster.role();
     foreign::require_usage(server.oid, name, role);
     let login = login(&server, role);
-    Ok(Some(Access::new(server.cluster, Some(login))))
+    // Who owns a server says what is connected to, and with which options.
+    let is_callers = !roles::is_superuser_role(server.owner) && login.password_required != Some(false);
+    Ok(Some(Access { is_callers, ..Access::new(server.cluster, Some(login)) }))
 }
 
 /// The servers that have been read.
@@ -82,7 +85,7 @@ fn server(name: &str) -> Result<Option<Server>, Problem> {
         return Ok(entry.server);
     }
     let server = match foreign::server(name, WRAPPER) {
-        Some(found) => Some(Server { oid: found.oid, cluster: Rc::new(cluster(found)?) }),
+        Some(found) => Some(Server { oid: found.oid, owner: found.owner, cluster: Rc::new(cluster(found)?) }),
         None => None,
     };
     let entry = Entry { changes, server: server.clone() };
@@ -129,7 +132,9 @@ fn login(server: &Server, role: Oid) -> Rc<Login> {
         disconnect(&server.cluster, role, old);
     }
     // This raises the ERROR if there is none.
-    let login = Rc::new(Login::from_options(foreign::user_mapping(server.oid, role)));
+    let options = foreign::user_mapping(server.oid, role);
+    let password_required = password_required(&options);
+    let login = Rc::new(Login::from_options(options, password_required));
     LOGINS.with(|logins| logins.borrow_mut().insert(place, (changes, login.clone())));
     if let Some(old) = old.filter(|old| *old != login) {
         disconnect(&server.cluster, role, &old);

@@ -35,8 +35,8 @@ impl Failure {
             | Problem::Broken { .. }
             | Problem::OutOfSync { .. }
             | Problem::Conninfo(_)
-            | Problem::PasswordRequired
-            | Problem::OptionNotAllowed(_)
+            | Problem::PasswordRequired(_)
+            | Problem::OptionNotAllowed(..)
             | Problem::TooManyConnections(_) => Failure::Connection,
             _ => Failure::Other,
         }

@@ -11,6 +11,8 @@ pub type Options = Vec<(String, String)>;
 pub struct ForeignServer {
     /// OID of the server.
     pub oid: Oid,
+    /// Who owns it.
+    pub owner: Oid,
     /// The server's options.
     pub options: Options,
     /// The wrapper's options.
@@ -26,6 +28,7 @@ pub fn server(name: &str, wrapper: &str) -> Option<ForeignServer> {
         let foreign_wrapper = &*pg_sys::GetForeignDataWrapper(server.fdwid);
         (encoding::from_server_cstr(foreign_wrapper.fdwname) == wrapper).then(|| ForeignServer {
             oid: server.serverid,
+            owner: server.owner,
             options: options(server.options),
             wrapper_options: options(foreign_wrapper.options),
         })

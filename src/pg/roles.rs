@@ -24,6 +24,12 @@ pub fn is_superuser() -> bool {
     unsafe { pg_sys::superuser() }
 }
 
+/// Whether a role is a superuser.
+pub fn is_superuser_role(role: Oid) -> bool {
+    // SAFETY: looks into the catalog cache; a role that doesn't exist is none.
+    unsafe { pg_sys::superuser_arg(role) }
+}
+
 /// Whether the current user has the privileges of a role: superusers have everybody's.
 pub fn has_privileges_of(role: Oid) -> bool {
     // SAFETY: looks into the catalog caches.

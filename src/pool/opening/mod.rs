@@ -86,7 +86,7 @@ impl Opening {
             application_name: application_name(),
         };
         let mut endpoint = conninfo::resolve(&settings, environment, &defaults)?;
-        if key.is_callers {
+        if key.requires_password() {
             endpoint.require_auth = endpoint.require_auth.and_password();
         }
         for warning in &endpoint.warnings {
@@ -149,15 +149,12 @@ fn application_name() -> Option<String> {
 /// Options that name what this server has to log in with, or have it write files.
 const NOT_FOR_CALLERS: [&str; 6] = ["service", "passfile", "sslcert", "sslkey", "sslpassword", "sslkeylogfile"];
 
-/// Whether a caller's connection string is one that any caller may have used: logging in takes a password of his own.
-fn check_callers(settings: &Settings) -> Result<(), Problem> {
-    if let Some(option) = NOT_FOR_CALLERS.into_iter().find(|option| settings.is_given(option)) {
-        return Err(Problem::OptionNotAllowed(option));
+/// Whether a caller's connection string is one that any caller may have used.
+fn check_callers(settings: &Settings, key: &Key) -> Result<(), Problem> {
+    match NOT_FOR_CALLERS.into_iter().find(|option| settings.is_given(option)) {
+        Some(option) => Err(Problem::OptionNotAllowed(option, key.whose())),
+        None => Ok(()),
     }
-    if !settings.is_given("password") {
-        return Err(Problem::PasswordRequired);
-    }
-    Ok(())
 }
 
 /// What the connection string says, with user and password of the user mapping where it says nothing, and the role as
@@ -165,7 +162,7 @@ fn check_callers(settings: &Settings) -> Result<(), Problem> {
 fn given(key: &Key) -> Result<Settings, Problem> {
     let mut settings = Settings::parse(&key.connstr)?;
     if key.is_callers {
-        check_callers(&settings)?;
+        check_callers(&settings, key)?;
     }
     if let Some(login) = &key.login {
         if let Some(user) = &login.user {
@@ -174,6 +171,9 @@ fn given(key: &Key) -> Result<Settings, Problem> {
         if let Some(password) = &login.password {
             settings = settings.with_default("password", password.reveal())?;
         }
+    }
+    if key.requires_password() && !settings.is_given("password") {
+        return Err(Problem::PasswordRequired(key.whose()));
     }
     Ok(settings.with_default("user", key.role.as_ref())?)
 }
