@@ -157,19 +157,22 @@ fn hashed<B: AsRef<[u8]>>(call: Call, bytes: impl FnOnce(Datum) -> B) -> Result<
     Ok(call.argument(0).map_or_else(|| call.null(), |value| Datum::from(hash::hash(bytes(value).as_ref()))))
 }
 
-/// The partition's number, and its connection string without secrets.
+/// The partition's number, and its connection string without secrets; NULL to those who may not see it.
 fn route(call: Call) -> Result<Datum> {
     let (Some(name), Some(hash)) = (call.argument(0), call.argument(1)) else {
         return Ok(call.null());
     };
     let name = encoding::from_server(&datum::varlena_bytes(name));
     let (partition, connstr) = cluster::route(&name, hash.value() as i64)?;
-    let endpoint = Settings::parse(&connstr).map_err(Problem::from)?.to_string();
+    let endpoint = connstr.map(|connstr| Settings::parse(&connstr).map(|settings| settings.to_string()));
+    let endpoint = endpoint.transpose().map_err(Problem::from)?;
     let scratch = OwnedContext::for_scratch(c"plproxy route");
     let ResultShape::Row(row_type) = result_shape(call.function(), &scratch) else {
         return Err(Problem::WrongContext.into());
     };
-    Ok(row_type.form(&mut [Datum::from(partition as i32), datum::text(&endpoint)], &mut [false, false]))
+    let is_null = endpoint.is_none();
+    let endpoint = endpoint.map_or(Datum::null(), |endpoint| datum::text(&endpoint));
+    Ok(row_type.form(&mut [Datum::from(partition as i32), endpoint], &mut [false, is_null]))
 }
 
 fn oid(call: Call, argument: usize) -> Result<Oid> {

@@ -3,9 +3,9 @@
 use super::{Cached, Cluster, ClusterOptions, retire};
 use crate::error::{Problem, configuration_context};
 use crate::pg::spi::{Rows, Statement};
-use crate::pg::{catalog, datum, elog};
+use crate::pg::{catalog, datum, elog, roles};
 use crate::report;
-use pgrx::pg_sys;
+use pgrx::pg_sys::{self, Oid};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::mem::ManuallyDrop;
@@ -39,6 +39,41 @@ thread_local! {
 struct Versioned {
     version: i32,
     cluster: Rc<Cluster>,
+    users: Rc<Users>,
+}
+
+/// The roles that have used a cluster by themselves: the functions have let them. Those that haven't used it for long may be
+/// forgotten.
+#[derive(Debug, Default)]
+pub struct Users(RefCell<Vec<Oid>>);
+
+impl Users {
+    const MOST: usize = 32;
+
+    fn add(&self, role: Oid) {
+        let mut roles = self.0.borrow_mut();
+        if roles.last() == Some(&role) {
+            return;
+        }
+        roles.retain(|&other| other != role);
+        if roles.len() == Users::MOST {
+            roles.remove(0);
+        }
+        roles.push(role);
+    }
+
+    /// Whether the current user may see what the functions have said: he could ask them himself, and they have answered a
+    /// role whose privileges he has.
+    pub fn include_current(&self) -> bool {
+        let roles = self.0.borrow().clone();
+        NAMES.iter().all(|name| catalog::may_call_text_function(SCHEMA, name))
+            && roles.into_iter().any(roles::has_privileges_of)
+    }
+}
+
+/// Whether the current user may ask for the partitions.
+pub fn may_read_partitions() -> bool {
+    catalog::may_call_text_function(SCHEMA, NAMES[2])
 }
 
 /// The cluster of this name, read again if its version is another one.
@@ -46,12 +81,16 @@ pub fn cluster(name: &str) -> Result<Rc<Cluster>, Problem> {
     let cached = CLUSTERS.with(|clusters| clusters.borrow().get(name).cloned());
     // No borrow is held here: the functions are the user's, and may call plproxy functions.
     let version = version(name)?;
+    let user = roles::current_user();
     if let Some(cached) = cached.filter(|cached| cached.version == version) {
+        cached.users.add(user);
         return Ok(cached.cluster);
     }
     let options = options(name)?;
     let cluster = Rc::new(Cluster::new(options, partitions(name)?).ok_or(Problem::PartitionCount)?);
-    let new = Versioned { version, cluster: cluster.clone() };
+    let users = Rc::<Users>::default();
+    users.add(user);
+    let new = Versioned { version, cluster: cluster.clone(), users };
     let old = CLUSTERS.with(|clusters| clusters.borrow_mut().insert(name.to_owned(), new));
     if let Some(old) = old {
         retire(&old.cluster);
@@ -63,10 +102,11 @@ pub fn cluster(name: &str) -> Result<Rc<Cluster>, Problem> {
 pub fn cached() -> Vec<Cached> {
     CLUSTERS.with(|clusters| {
         let clusters = clusters.borrow();
-        let cached = |(name, Versioned { version, cluster }): (&String, &Versioned)| Cached {
+        let cached = |(name, Versioned { version, cluster, users }): (&String, &Versioned)| Cached {
             name: name.clone(),
             version: Some(*version),
             cluster: cluster.clone(),
+            users: Some(users.clone()),
         };
         clusters.iter().map(cached).collect()
     })

@@ -20,6 +20,7 @@ pub use options::{ClusterOptions, DefaultUser, PreparedStatements};
 use crate::error::Problem;
 use crate::pg::roles;
 use crate::pool::{self, Key, Login};
+use config_functions::Users;
 use mapping::Mapping;
 use pgrx::pg_sys::Oid;
 use std::collections::HashMap;
@@ -159,11 +160,14 @@ pub fn by_name(name: &Rc<str>) -> Result<Access, Problem> {
     Ok(Access { name: Some(name.clone()), ..access })
 }
 
-/// The partition that a hash value goes to, and its connection string.
-pub fn route(name: &str, hash: i64) -> Result<(usize, Rc<str>), Problem> {
-    let cluster = by_name(&name.into())?.cluster;
+/// The partition that a hash value goes to, and its connection string if the current user may see it.
+pub fn route(name: &str, hash: i64) -> Result<(usize, Option<Rc<str>>), Problem> {
+    let access = by_name(&name.into())?;
+    let cluster = &access.cluster;
     let partition = cluster.partition_of(hash);
-    Ok((partition, cluster.connstr(cluster.endpoint(partition)).clone()))
+    // The current user was let in; but perhaps it was another role that has asked for the partitions.
+    let is_visible = access.login.is_some() || config_functions::may_read_partitions();
+    Ok((partition, is_visible.then(|| cluster.connstr(cluster.endpoint(partition)).clone())))
 }
 
 /// Access to the nameless cluster of one partition that a CONNECT stands for. `is_callers` says that the string is a
@@ -183,12 +187,19 @@ pub struct Cached {
     pub version: Option<i32>,
     /// What was read.
     pub cluster: Rc<Cluster>,
+    /// Whom the functions have told; servers' options are there for everybody to read.
+    users: Option<Rc<Users>>,
 }
 
 impl Cached {
     /// What it was read from: `functions` or `server`.
     pub fn source(&self) -> &'static str {
         if self.version.is_some() { "functions" } else { "server" }
+    }
+
+    /// Whether the current user may see its options and connection strings: the session may have read them as another role.
+    pub fn is_visible(&self) -> bool {
+        self.users.as_ref().is_none_or(|users| users.include_current())
     }
 }
 

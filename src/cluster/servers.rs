@@ -62,7 +62,7 @@ pub fn cached() -> Vec<Cached> {
         let servers = servers.borrow();
         let cached = |(name, entry): (&String, &Entry)| {
             let cluster = entry.server.as_ref()?.cluster.clone();
-            Some(Cached { name: name.clone(), version: None, cluster })
+            Some(Cached { name: name.clone(), version: None, cluster, users: None })
         };
         servers.iter().filter_map(cached).collect()
     })

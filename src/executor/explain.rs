@@ -11,11 +11,12 @@ use super::route::Share;
 use crate::cluster;
 use crate::conninfo;
 use crate::error::Problem;
-use crate::function::Function;
+use crate::function::{Destination, Function, Name};
 use crate::pg::calls::Call;
+use crate::pg::roles;
 use crate::pool;
 use crate::wire::Format;
-use pgrx::pg_sys::Datum;
+use pgrx::pg_sys::{Datum, Oid};
 use serde::Serialize;
 use std::cell::{Cell, RefCell};
 use std::fmt::{self, Display, Formatter};
@@ -36,9 +37,22 @@ pub struct Explanation {
     /// `None` if only the shard can tell what they are.
     columns: Option<Vec<ResultColumn>>,
     partitions: Vec<PartitionFacts>,
+    #[serde(skip)]
+    told: Told,
     /// How long the call took, from when it had been decided where it goes.
     #[serde(skip_serializing_if = "Option::is_none")]
     total_time: Option<f64>,
+}
+
+/// To whom the connection strings may be told. A SECURITY DEFINER function has found them with its owner's privileges.
+#[derive(Clone, Copy, Debug)]
+enum Told {
+    /// They are in a function's body.
+    Everybody,
+    /// To those who have this role's privileges.
+    Role(Oid),
+    /// To those who may see the cluster's.
+    Cluster,
 }
 
 #[derive(Debug, Serialize)]
@@ -72,6 +86,8 @@ struct PartitionFacts {
     /// `None` for a CONNECT.
     partition: Option<usize>,
     connection_string: Option<String>,
+    #[serde(skip)]
+    is_hidden: bool,
     /// Whether there is an idle connection.
     is_connected: bool,
     /// Under SPLIT how many elements it gets.
@@ -97,6 +113,9 @@ struct Run {
     bytes_out: u64,
     bytes_in: u64,
 }
+
+/// What stands for a connection string that isn't shown, as in `pg_stat_activity`.
+const HIDDEN: &str = "<insufficient privilege>";
 
 /// What is wanted of a call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -179,6 +198,22 @@ pub fn take_over(function: &Function, call: Call) -> Result<Datum, Problem> {
 }
 
 impl Explanation {
+    /// As the current user may see it.
+    pub fn for_current_user(mut self) -> Explanation {
+        let is_visible = match (self.told, &self.cluster) {
+            (Told::Everybody, _) => true,
+            (Told::Role(role), _) => roles::has_privileges_of(role),
+            (Told::Cluster, Some(cluster)) => cluster::find_cached(&cluster.name).is_some_and(|it| it.is_visible()),
+            (Told::Cluster, None) => false,
+        };
+        if !is_visible {
+            for partition in &mut self.partitions {
+                (partition.connection_string, partition.is_hidden) = (None, true);
+            }
+        }
+        self
+    }
+
     fn of(plan: &Plan<'_>) -> Explanation {
         let Plan { function, shape, .. } = plan;
         let parameters = shape.query.parameters.iter().enumerate().map(|(index, &argument)| Parameter {
@@ -195,6 +230,11 @@ impl Explanation {
             parameters: parameters.collect(),
             columns: columns(plan),
             partitions: partitions(plan),
+            told: match &function.destination {
+                Destination::Connect(Name::Literal(_)) => Told::Everybody,
+                Destination::Connect(_) => Told::Role(roles::current_user()),
+                Destination::Cluster(..) => Told::Cluster,
+            },
             total_time: None,
         }
     }
@@ -261,6 +301,7 @@ fn partition_facts(plan: &Plan<'_>, partition: usize) -> PartitionFacts {
     PartitionFacts {
         partition: plan.access.name().map(|_| partition),
         connection_string: conninfo::without_secrets(&key.connstr),
+        is_hidden: false,
         is_connected: pool::entries().iter().any(|entry| !entry.is_in_use() && entry.key == key),
         elements: None,
         run: None,
@@ -310,7 +351,11 @@ impl Display for PartitionFacts {
             None => write!(out, "  -> ")?,
         }
         let connection = if self.is_connected { "connected" } else { "to be connected" };
-        let connstr = self.connection_string.as_deref().unwrap_or(conninfo::NOT_A_CONNECTION_STRING);
+        let connstr = match &self.connection_string {
+            Some(connstr) => connstr,
+            None if self.is_hidden => HIDDEN,
+            None => conninfo::NOT_A_CONNECTION_STRING,
+        };
         write!(out, "{connstr} ({connection}")?;
         if let Some(elements) = self.elements {
             write!(out, ", {elements} element{}", if elements == 1 { "" } else { "s" })?;

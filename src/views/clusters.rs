@@ -8,13 +8,14 @@ use crate::pg::datum::{int4, text, texts};
 use crate::pg::result_rows::ResultRows;
 use pgrx::pg_sys::Datum;
 
-/// A row for each cluster, by name.
+/// A row for each cluster, by name. What the configuration functions have told another role is NULL.
 pub fn clusters(call: Call) -> Result<Datum> {
     let rows = ResultRows::begin(call)?;
     let mut clusters = cluster::cached();
     clusters.sort_by(|one, other| one.name.cmp(&other.name));
     for cached in clusters {
         let cluster = &cached.cluster;
+        let is_visible = cached.is_visible();
         let options = cluster.options.given().iter().map(|(option, value)| format!("{option}={value}"));
         let partitions = (0..cluster.partition_count())
             .map(|partition| conninfo::shown(cluster.connstr(cluster.endpoint(partition))));
@@ -23,8 +24,8 @@ pub fn clusters(call: Call) -> Result<Datum> {
                 Some(text(&cached.name)),
                 Some(text(cached.source())),
                 cached.version.map(int4),
-                Some(texts(options)),
-                Some(texts(partitions)),
+                is_visible.then(|| texts(options)),
+                is_visible.then(|| texts(partitions)),
             ]
         });
     }

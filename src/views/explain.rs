@@ -1,7 +1,7 @@
 //! `plproxy_explain`: what a call would do, or does.
 
 use crate::error::{Problem, Result};
-use crate::executor::explain;
+use crate::executor::explain::{self, Explanation};
 use crate::pg::calls::Call;
 use crate::pg::catalog;
 use crate::pg::datum::{text, varlena_bytes};
@@ -35,7 +35,7 @@ pub fn explain_call(call: Call) -> Result<Datum> {
         true => explain::analyze(call, make),
         false => explain::plan(call, make),
     });
-    let explanation = explanation.flatten();
+    let explanation = explanation.flatten().map(Explanation::for_current_user);
     let rows = ResultRows::begin(call)?;
     let put = |line: &str| rows.put(|| [Some(text(line))]);
     match explanation {
