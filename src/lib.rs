@@ -77,6 +77,7 @@
 //! | [`conninfo`] | *pure:* libpq's connection strings |
 //! | [`parser`] | *pure:* the language |
 //! | [`reserve`] | *pure:* memory of a size that others decide |
+//! | [`growth`] | *pure:* when a cache is looked through for what has no use any more |
 //! | [`error`] | *pure:* what can go wrong, in words and SQLSTATEs |
 //!
 //! *Pure* modules know nothing of PostgreSQL's API, so they are tested without a server (`tests/pure.rs`); some files of
@@ -104,6 +105,7 @@ mod conninfo;
 mod error;
 mod executor;
 mod function;
+mod growth;
 mod handler;
 mod hash;
 mod parser;

@@ -12,6 +12,8 @@ mod codec {
 }
 #[path = "../src/error.rs"]
 mod error;
+#[path = "../src/growth.rs"]
+mod growth;
 #[path = "../src/hash.rs"]
 mod hash;
 #[path = "../src/parser/mod.rs"]

@@ -31,6 +31,8 @@ thread_local! {
     static PARTITIONS: ManuallyDrop<Statement> = statement(NAMES[2]);
     // Never dropped, like everything that lives as long as the backend.
     static CLUSTERS: ManuallyDrop<RefCell<HashMap<String, Versioned>>> = ManuallyDrop::default();
+    /// How often clusters have been used.
+    static USES: Cell<u64> = const { Cell::new(0) };
     static WARNED_OF_KEEPALIVE: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -42,16 +44,29 @@ struct Versioned {
     users: Rc<Users>,
 }
 
+/// How many clusters are kept. Callers may choose among any number, by a function's argument.
+const MOST_CLUSTERS: usize = 1024;
+
+/// Names that are longer than this are read anew at each call, rather than kept.
+const LONGEST_NAME: usize = 1024;
+
 /// The roles that have used a cluster by themselves: the functions have let them. Those that haven't used it for long may be
 /// forgotten.
 #[derive(Debug, Default)]
-pub struct Users(RefCell<Vec<Oid>>);
+pub struct Users {
+    roles: RefCell<Vec<Oid>>,
+    /// When the cluster was last used: a count of uses.
+    last_use: Cell<u64>,
+}
 
 impl Users {
     const MOST: usize = 32;
 
     fn add(&self, role: Oid) {
-        let mut roles = self.0.borrow_mut();
+        let now = USES.get() + 1;
+        USES.set(now);
+        self.last_use.set(now);
+        let mut roles = self.roles.borrow_mut();
         if roles.last() == Some(&role) {
             return;
         }
@@ -65,7 +80,7 @@ impl Users {
     /// Whether the current user may see what the functions have said: he could ask them himself, and they have answered a
     /// role whose privileges he has.
     pub fn include_current(&self) -> bool {
-        let roles = self.0.borrow().clone();
+        let roles = self.roles.borrow().clone();
         NAMES.iter().all(|name| catalog::may_call_text_function(SCHEMA, name))
             && roles.into_iter().any(roles::has_privileges_of)
     }
@@ -91,11 +106,30 @@ pub fn cluster(name: &str) -> Result<Rc<Cluster>, Problem> {
     let users = Rc::<Users>::default();
     users.add(user);
     let new = Versioned { version, cluster: cluster.clone(), users };
+    if name.len() > LONGEST_NAME {
+        return Ok(cluster);
+    }
+    forget_unused();
     let old = CLUSTERS.with(|clusters| clusters.borrow_mut().insert(name.to_owned(), new));
     if let Some(old) = old {
         retire(&old.cluster);
     }
     Ok(cluster)
+}
+
+/// Forgets an eighth of the clusters, those that haven't been used for longest, if there may be no more. Their connections
+/// stay, for the case that they are used again: there is another limit for these.
+fn forget_unused() {
+    let unused: Vec<_> = CLUSTERS.with(|clusters| {
+        let mut clusters = clusters.borrow_mut();
+        if clusters.len() < MOST_CLUSTERS {
+            return Vec::new();
+        }
+        let mut uses: Vec<_> = clusters.values().map(|cached| cached.users.last_use.get()).collect();
+        let (_, &mut latest, _) = uses.select_nth_unstable(MOST_CLUSTERS / 8);
+        clusters.extract_if(|_, cached| cached.users.last_use.get() < latest).collect()
+    });
+    drop(unused);
 }
 
 /// The clusters that have been read.

@@ -6,6 +6,7 @@
 use super::fdw_options::{partition_number, password_required};
 use super::{Access, Cached, Cluster, ClusterOptions, retire};
 use crate::error::Problem;
+use crate::growth::Growth;
 use crate::pg::foreign::{self, ForeignServer};
 use crate::pg::{inval, roles};
 use crate::pool::{self, Login};
@@ -40,6 +41,8 @@ thread_local! {
     // Never dropped, like everything that lives as long as the backend.
     static SERVERS: ManuallyDrop<RefCell<HashMap<String, Entry>>> = ManuallyDrop::default();
     static LOGINS: ManuallyDrop<RefCell<Logins>> = ManuallyDrop::default();
+    static SERVER_GROWTH: Growth = const { Growth::from(64) };
+    static LOGIN_GROWTH: Growth = const { Growth::from(64) };
 }
 
 /// Access to the server of this name; `None` if there is none. Raises an ERROR if the role has no USAGE or no user
@@ -79,11 +82,16 @@ pub fn uses(connstr: &str) -> bool {
 
 /// The server, read again if anything has changed.
 fn server(name: &str) -> Result<Option<Server>, Problem> {
+    // Nothing in the catalogs has a longer name; nor is it worth remembering.
+    if !foreign::may_be_name(name) {
+        return Ok(None);
+    }
     let changes = inval::server_changes();
     let cached = SERVERS.with(|servers| servers.borrow().get(name).cloned());
     if let Some(entry) = cached.filter(|entry| entry.changes == changes) {
         return Ok(entry.server);
     }
+    forget_servers();
     let server = match foreign::server(name, WRAPPER) {
         Some(found) => Some(Server { oid: found.oid, owner: found.owner, cluster: Rc::new(cluster(found)?) }),
         None => None,
@@ -94,6 +102,45 @@ fn server(name: &str) -> Result<Option<Server>, Problem> {
         retire(&cluster);
     }
     Ok(server)
+}
+
+/// Forgets names that are no server's, and servers that were read before the last change, if there are many of both. They
+/// may be gone. To look would leave as much in PostgreSQL's own caches; those that aren't gone are read again when they are
+/// used, as they would be anyway, and connected again.
+fn forget_servers() {
+    let changes = inval::server_changes();
+    let forgotten: Vec<_> = SERVERS.with(|servers| {
+        let mut servers = servers.borrow_mut();
+        SERVER_GROWTH.with(|growth| {
+            if !growth.is_due(servers.len()) {
+                return Vec::new();
+            }
+            let forgotten = servers.extract_if(|_, entry| entry.server.is_none() || entry.changes != changes);
+            let forgotten: Vec<_> = forgotten.filter_map(|(_, entry)| entry.server).collect();
+            growth.left(servers.len());
+            forgotten
+        })
+    });
+    forgotten.iter().for_each(|server| retire(&server.cluster));
+}
+
+/// Forgets logins that were read before the last change, if there are many, likewise.
+fn forget_logins() {
+    let changes = inval::server_changes();
+    let forgotten: Vec<_> = LOGINS.with(|logins| {
+        let mut logins = logins.borrow_mut();
+        LOGIN_GROWTH.with(|growth| {
+            if !growth.is_due(logins.len()) {
+                return Vec::new();
+            }
+            let forgotten: Vec<_> = logins.extract_if(|_, (seen, _)| *seen != changes).collect();
+            growth.left(logins.len());
+            forgotten
+        })
+    });
+    for ((_, role), (_, login)) in forgotten {
+        pool::close_idle(|key| key.role_oid == role.to_u32() && key.login.as_ref() == Some(&login));
+    }
 }
 
 /// A server's options as a cluster; those of the wrapper are the defaults.
@@ -135,6 +182,7 @@ fn login(server: &Server, role: Oid) -> Rc<Login> {
     let options = foreign::user_mapping(server.oid, role);
     let password_required = password_required(&options);
     let login = Rc::new(Login::from_options(options, password_required));
+    forget_logins();
     LOGINS.with(|logins| logins.borrow_mut().insert(place, (changes, login.clone())));
     if let Some(old) = old.filter(|old| *old != login) {
         disconnect(&server.cluster, role, &old);

@@ -35,6 +35,14 @@ pub fn server(name: &str, wrapper: &str) -> Option<ForeignServer> {
     }
 }
 
+/// Whether a server could have this name: PostgreSQL keeps no longer ones.
+pub fn may_be_name(name: &str) -> bool {
+    // In the server's encoding a character may take fewer bytes, but never less than a quarter.
+    let bytes = name.len();
+    let longest = pg_sys::NAMEDATALEN as usize - 1;
+    bytes <= longest || (bytes <= 4 * longest && encoding::to_server_cstring(name).len() <= longest)
+}
+
 /// Raises `permission denied` unless the role has USAGE on the server.
 pub fn require_usage(server: Oid, server_name: &str, role: Oid) {
     // SAFETY: syscache look-ups; aclcheck_error raises an ERROR unless it is told that all is well.

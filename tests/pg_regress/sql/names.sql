@@ -87,7 +87,7 @@ select * from names.put_one('{1,2,3}');
 select names.get(1);
 select partition from plproxy_route('names', 2);
 select cluster, source from plproxy_clusters;
-select cluster, partition from plproxy_connections where partition operator(pg_catalog.=) 0;
+select state, in_use from plproxy_connections;
 select function from plproxy_functions where calls operator(pg_catalog.=) 1;
 select reachable from plproxy_ping('names');
 select plproxy_explain('names.get(1, pg_catalog.lower(''X''))', true) operator(pg_catalog.~) 'nonesuch' as analyzed;
