@@ -93,6 +93,8 @@ pub enum Problem {
     Configuration { cluster: String, problem: Box<Problem> },
     #[error("Pl/Proxy: cluster not found: {0}")]
     ClusterNotFound(String),
+    #[error("schema \"plproxy\" belongs to role \"{0}\", which isn't trusted")]
+    SchemaOwner(String),
     #[error("get_version: got NULL?")]
     VersionNull,
     #[error("get_version: got {0} rows")]
@@ -306,7 +308,7 @@ impl Problem {
             TooManyConnections(_) => b"53300",
             TooDeep(_) => b"54001",
             PasswordRequired(_) => b"2F003",
-            OptionNotAllowed(..) | MappingUnasked => b"42501",
+            OptionNotAllowed(..) | MappingUnasked | SchemaOwner(_) => b"42501",
             ArgumentsTooLong | MessageTooLong { .. } => b"54000",
             MessageNoMemory { .. } => b"53200",
             InvalidRow { .. } => b"08P01",
@@ -342,6 +344,7 @@ impl Problem {
     /// DETAIL.
     pub fn detail(&self) -> Option<String> {
         match self {
+            Problem::Configuration { problem, .. } => problem.detail(),
             Problem::Broken { is_outcome_unknown: true, .. } | Problem::OutOfSync { is_outcome_unknown: true, .. } => {
                 Some("The connection was lost after the query had been sent: whether it has run is unknown.".into())
             }
@@ -367,6 +370,11 @@ impl Problem {
                 }
                 .into(),
             ),
+            Problem::SchemaOwner(_) => Some(
+                "Its configuration functions run with the privileges of their callers, and somebody who is neither a \
+                 superuser nor the database's owner could have created it."
+                    .into(),
+            ),
             Problem::MappingUnasked => {
                 Some("The server must have asked for the password of a user mapping that others make.".into())
             }
@@ -385,6 +393,9 @@ impl Problem {
             Problem::MissingPartition(number) => Some(format!("missing number: {number}")),
             Problem::ServerPartitionCount(count) => {
                 Some(format!("the number of partitions in a cluster must be power of 2 (attempted {count})"))
+            }
+            Problem::SchemaOwner(_) => {
+                Some("If its functions are as they should be, a superuser can take it over by ALTER SCHEMA … OWNER TO.".into())
             }
             Problem::TooManyConnections(_) => Some("A call needs a connection for each of its partitions.".into()),
             Problem::TooDeep(_) => Some(

@@ -1,6 +1,6 @@
-//! The SQL that plproxy itself writes. It runs with the privileges of whoever a function belongs to and with the `search_path`
-//! of whoever calls it, so each function, type and operator in it is written with its schema. This looks at the source's
-//! string literals; what the server makes of them is `tests/pg_regress/sql/names.sql`'s matter.
+//! The SQL that plproxy itself writes. It may run with the privileges of a function's owner and the `search_path` of its
+//! caller, so each function, type and operator in it is written with its schema. This looks at the source's string
+//! literals; what the server makes of them is `tests/pg_regress/sql/names.sql`'s matter.
 #![allow(missing_docs)]
 
 use std::fs;

@@ -3,7 +3,7 @@
 use super::{Cached, Cluster, ClusterOptions, retire};
 use crate::error::{Problem, configuration_context};
 use crate::pg::spi::{Rows, Statement};
-use crate::pg::{catalog, datum, elog, roles};
+use crate::pg::{catalog, datum, elog, inval, roles};
 use crate::report;
 use pgrx::pg_sys::{self, Oid};
 use std::cell::{Cell, RefCell};
@@ -13,6 +13,46 @@ use std::rc::Rc;
 
 const SCHEMA: &str = "plproxy";
 const NAMES: [&str; 3] = ["get_cluster_version", "get_cluster_config", "get_cluster_partitions"];
+
+/// Of the schema's owner, unless he is a superuser: his name, and whether the schema could be the work of somebody who is
+/// neither a superuser nor the database's owner: of one who may create schemas, and has the rights of the schema's owner.
+const OWNER: &str = "select o.rolname::pg_catalog.text, exists (select from pg_catalog.pg_roles r \
+    where not r.rolsuper and not pg_catalog.pg_has_role(r.oid, d.datdba, 'MEMBER') \
+    and pg_catalog.pg_has_role(r.oid, n.nspowner, 'MEMBER') \
+    and pg_catalog.has_database_privilege(r.oid, d.oid, 'CREATE')) \
+    from pg_catalog.pg_namespace n \
+    join pg_catalog.pg_roles o on o.oid operator(pg_catalog.=) n.nspowner and not o.rolsuper \
+    join pg_catalog.pg_database d on d.datname operator(pg_catalog.=) pg_catalog.current_database() \
+    where n.nspname operator(pg_catalog.=) 'plproxy'";
+
+/// Fails if the functions may be those of somebody whom no superuser has asked to write them: they run with the privileges
+/// of their callers. A schema that nobody but a superuser or the database's owner could have made is trusted, also if they
+/// have given it to another role. It is looked at again after every change of schemas, roles and the database.
+fn check_schema() -> Result<(), Problem> {
+    let now = inval::owner_changes();
+    if SCHEMA_SEEN.get().is_some_and(|(seen, _)| seen == now) {
+        return Ok(());
+    }
+    // Not read-only, as are the functions: what this transaction has just changed counts.
+    let owner = OWNER_QUERY.with(|query| {
+        query.run(std::iter::empty(), false, |rows| {
+            let is_intruder = |row| rows.datum(row, 1).is_some_and(|flag| flag.value() != 0);
+            (rows.len() > 0).then(|| (rows.text(0, 0).unwrap_or_default(), is_intruder(0)))
+        })
+    });
+    match owner {
+        Some((owner, true)) => Err(Problem::SchemaOwner(owner)),
+        owner => {
+            SCHEMA_SEEN.set(Some((now, owner.is_none())));
+            Ok(())
+        }
+    }
+}
+
+/// Whether the schema is a superuser's. To be asked when a cluster has been read.
+pub fn are_superusers() -> bool {
+    SCHEMA_SEEN.get().is_some_and(|(_, is_superusers)| is_superusers)
+}
 
 /// Calls one of the functions for a cluster. Not read-only: a configuration that this transaction has just changed counts.
 fn call<T>(function: &Statement, cluster: &str, read: impl FnOnce(&Rows<'_>) -> T) -> T {
@@ -28,6 +68,9 @@ fn statement(name: &str) -> ManuallyDrop<Statement> {
 thread_local! {
     static VERSION: ManuallyDrop<Statement> = statement(NAMES[0]);
     static CONFIG: ManuallyDrop<Statement> = statement(NAMES[1]);
+    static OWNER_QUERY: ManuallyDrop<Statement> = ManuallyDrop::new(Statement::new(OWNER.to_owned(), Vec::new()));
+    /// The count of changes at which the schema was last found to be trustworthy, and whether it is a superuser's.
+    static SCHEMA_SEEN: Cell<Option<(u64, bool)>> = const { Cell::new(None) };
     static PARTITIONS: ManuallyDrop<Statement> = statement(NAMES[2]);
     // Never dropped, like everything that lives as long as the backend.
     static CLUSTERS: ManuallyDrop<RefCell<HashMap<String, Versioned>>> = ManuallyDrop::default();
@@ -157,6 +200,7 @@ fn version(cluster: &str) -> Result<i32, Problem> {
         if !function.is_prepared() && !all_exist() {
             return Err(Problem::ClusterNotFound(cluster.to_owned()));
         }
+        check_schema()?;
         call(function, cluster, |rows| {
             if rows.len() != 1 {
                 return Err(Problem::VersionRows(rows.len()));

@@ -35,7 +35,7 @@ pub fn validate(owner: Owner, options: &[Option<String>], by_superuser: bool) ->
 /// The option of user mappings by which the server must have asked for the password, or need not have.
 const PASSWORD_REQUIRED: &str = "password_required";
 
-/// Only now is it known who makes a mapping: nothing of that is kept but the options. So a mapping that isn't a superuser's
+/// Only now is it known who makes a mapping: the catalog keeps nothing but the options. So a mapping that isn't a superuser's
 /// has to say by its own options that it may log in with its password alone.
 fn user_mapping(options: &[(&str, &str)], by_superuser: bool) -> Result<(), Problem> {
     let (mut has_password, mut required) = (false, None);

@@ -95,6 +95,8 @@ impl Cluster {
     fn role(&self) -> Oid {
         match self.options.default_user {
             DefaultUser::CurrentUser => roles::current_user(),
+            // In the code of a table's owner that a VACUUM runs, the session is somebody else's.
+            DefaultUser::SessionUser if roles::is_operation_restricted() => roles::current_user(),
             DefaultUser::SessionUser => roles::session_user(),
         }
     }
@@ -158,6 +160,15 @@ pub fn by_name(name: &Rc<str>) -> Result<Access, Problem> {
     };
     let access = access().map_err(|problem: Problem| problem.of_cluster(name))?;
     Ok(Access { name: Some(name.clone()), ..access })
+}
+
+/// Access to the cluster of this name for one who only wants to know whether its servers are there. That takes no function
+/// of a superuser's, so connection strings by configuration functions that aren't a superuser's are treated as a caller's.
+pub fn by_name_to_ping(name: &Rc<str>) -> Result<Access, Problem> {
+    let access = by_name(name)?;
+    let is_of_functions = access.login.is_none();
+    let is_callers = is_of_functions && !config_functions::are_superusers() && !roles::is_superuser();
+    Ok(Access { is_callers: access.is_callers || is_callers, ..access })
 }
 
 /// The partition that a hash value goes to, and its connection string if the current user may see it.

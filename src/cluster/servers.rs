@@ -104,8 +104,8 @@ fn server(name: &str) -> Result<Option<Server>, Problem> {
     Ok(server)
 }
 
-/// Forgets names that are no server's, and servers that were read before the last change, if there are many of both. They
-/// may be gone. To look would leave as much in PostgreSQL's own caches; those that aren't gone are read again when they are
+/// Forgets names that are no server's, and servers that were read before the last change, if there are many. They may be
+/// gone. To look would leave as much in PostgreSQL's own caches; those that aren't gone are read again when they are
 /// used, as they would be anyway, and connected again.
 fn forget_servers() {
     let changes = inval::server_changes();

@@ -18,6 +18,13 @@ pub fn session_user() -> Oid {
     unsafe { pg_sys::GetSessionUserId() }
 }
 
+/// Whether PostgreSQL has switched to a table's owner, to run his code on its own account (VACUUM, ANALYZE, REINDEX, REFRESH
+/// MATERIALIZED VIEW), so that nothing of the session may be his.
+pub fn is_operation_restricted() -> bool {
+    // SAFETY: reads a variable of the backend.
+    unsafe { pg_sys::InSecurityRestrictedOperation() }
+}
+
 /// Whether the current user is a superuser.
 pub fn is_superuser() -> bool {
     // SAFETY: looks into the catalog cache.

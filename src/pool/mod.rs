@@ -78,7 +78,7 @@ impl Key {
 pub struct Login {
     user: Option<String>,
     password: Option<Secret>,
-    /// Whether the server must have asked for the password; `None` if it says nothing of that.
+    /// Whether the server must have asked for the password; `None` if it doesn't say.
     pub password_required: Option<bool>,
 }
 

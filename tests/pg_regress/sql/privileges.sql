@@ -92,6 +92,41 @@ reset role;
 grant usage on schema plproxy to public;
 select plproxy_disconnect(), count(*) from plproxy_connections;
 
+-- Configuration functions run as their callers. So the schema must be the work of a superuser or the database's owner:
+-- of nobody who may create schemas otherwise, be it directly or through a role that he has.
+create role regress_privileges_maker;
+alter schema plproxy owner to regress_privileges_definer;
+select privileges.own();
+select format('grant create on database %I to regress_privileges_maker', current_database()) as sql \gset
+:sql;
+select privileges.own();
+grant regress_privileges_definer to regress_privileges_maker;
+\set VERBOSITY default
+select privileges.own();
+\set VERBOSITY terse
+select reachable from plproxy_ping('privileges callers');
+alter schema plproxy owner to regress_privileges_maker;
+select privileges.own();
+-- What gives the schema to somebody whom one trusts mends it.
+revoke regress_privileges_definer from regress_privileges_maker;
+alter schema plproxy owner to regress_privileges_definer;
+select privileges.own();
+-- The schema's owner says what is connected to. To ping a server takes no function of a superuser's, so then it is with a
+-- password of his own. Calls are as they have always been.
+grant usage on schema plproxy to regress_privileges;
+set role regress_privileges;
+select privileges.own();
+select error from plproxy_ping('privileges callers');
+reset role;
+select reachable from plproxy_ping('privileges callers');
+alter schema plproxy owner to :"me";
+select format('revoke create on database %I from regress_privileges_maker', current_database()) as sql \gset
+:sql;
+drop role regress_privileges_maker;
+set role regress_privileges;
+select reachable from plproxy_ping('privileges callers');
+reset role;
+
 -- A server's options are there for everybody to read.
 select format('create server privileges_server foreign data wrapper plproxy options (p0 %L)', 'dbname=plproxy_shard3') as sql \gset
 :sql;
@@ -101,7 +136,7 @@ set role regress_privileges;
 select privileges.servers();
 select cluster, partitions from plproxy_clusters where source = 'server';
 select line from plproxy_explain('privileges.servers()') line where line ~ '->';
-select role = :'me' as own, cluster from plproxy_connections;
+select role = :'me' as own, cluster from plproxy_connections where role <> current_user;
 reset role;
 
 set client_min_messages = warning;
@@ -109,6 +144,7 @@ drop server privileges_server cascade;
 drop schema privileges cascade;
 revoke select on plproxy.clusters from regress_privileges, regress_privileges_definer;
 grant select on plproxy.clusters to public;
+revoke usage on schema plproxy from regress_privileges;
 drop role regress_privileges_member, regress_privileges, regress_privileges_definer;
 delete from plproxy.clusters where name in ('privileges', 'privileges callers');
 delete from plproxy.partitions where cluster in ('privileges', 'privileges callers');
