@@ -14,14 +14,14 @@ use std::rc::Rc;
 const SCHEMA: &str = "plproxy";
 const NAMES: [&str; 3] = ["get_cluster_version", "get_cluster_config", "get_cluster_partitions"];
 
-/// Of the schema's owner, unless he is a superuser: his name, and whether the schema could be the work of somebody who is
-/// neither a superuser nor the database's owner: of one who may create schemas, and has the rights of the schema's owner.
-const OWNER: &str = "select o.rolname::pg_catalog.text, exists (select from pg_catalog.pg_roles r \
-    where not r.rolsuper and not pg_catalog.pg_has_role(r.oid, d.datdba, 'MEMBER') \
-    and pg_catalog.pg_has_role(r.oid, n.nspowner, 'MEMBER') \
-    and pg_catalog.has_database_privilege(r.oid, d.oid, 'CREATE')) \
+/// The schema's owner, and whether the schema could be the work of somebody who is neither a superuser nor the database's
+/// owner: of one who may create schemas, and has the rights of the schema's owner. (A superuser is a member of every role.)
+const OWNER: &str = "select n.nspowner, exists (select from \
+    (select n.nspowner as role union all select m.member from pg_catalog.pg_auth_members m) r \
+    where not pg_catalog.pg_has_role(r.role, d.datdba, 'MEMBER') \
+    and pg_catalog.pg_has_role(r.role, n.nspowner, 'MEMBER') \
+    and pg_catalog.has_database_privilege(r.role, d.oid, 'CREATE')) \
     from pg_catalog.pg_namespace n \
-    join pg_catalog.pg_roles o on o.oid operator(pg_catalog.=) n.nspowner and not o.rolsuper \
     join pg_catalog.pg_database d on d.datname operator(pg_catalog.=) pg_catalog.current_database() \
     where n.nspname operator(pg_catalog.=) 'plproxy'";
 
@@ -34,16 +34,16 @@ fn check_schema() -> Result<(), Problem> {
         return Ok(());
     }
     // Not read-only, as are the functions: what this transaction has just changed counts.
-    let owner = OWNER_QUERY.with(|query| {
+    let (owner, is_doubtful) = OWNER_QUERY.with(|query| {
         query.run(std::iter::empty(), false, |rows| {
-            let is_intruder = |row| rows.datum(row, 1).is_some_and(|flag| flag.value() != 0);
-            (rows.len() > 0).then(|| (rows.text(0, 0).unwrap_or_default(), is_intruder(0)))
+            let field = |column| if rows.len() > 0 { rows.datum(0, column) } else { None };
+            (field(0).map(|owner| Oid::from(owner.value() as u32)), field(1).is_some_and(|flag| flag.value() != 0))
         })
     });
     match owner {
-        Some((owner, true)) => Err(Problem::SchemaOwner(owner)),
+        Some(owner) if is_doubtful => Err(Problem::SchemaOwner(roles::name(owner).to_string())),
         owner => {
-            SCHEMA_SEEN.set(Some((now, owner.is_none())));
+            SCHEMA_SEEN.set(Some((now, owner.is_some_and(roles::is_superuser_role))));
             Ok(())
         }
     }
