@@ -130,6 +130,7 @@ pgrx::extension_sql_file!("../sql/plproxy--3.0.0.sql", name = "plproxy");
 #[pgrx::pg_guard]
 pub extern "C-unwind" fn _PG_init() {
     settings::define();
+    report::misspelt_settings();
     pg::inval::register();
     pg::transactions::at_end(pool::sweep);
     stat::define();

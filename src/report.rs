@@ -45,6 +45,19 @@ pub fn warning(message: impl Into<String>) {
     elog::emit(Level::Warning, &Report::new(SqlState(*b"01000"), message));
 }
 
+/// A warning of our own with DETAIL and HINT.
+pub fn explained_warning(message: String, detail: Option<String>, hint: String) {
+    elog::emit(Level::Warning, &Report { detail, hint: Some(hint), ..Report::new(SqlState(*b"01000"), message) });
+}
+
+/// Warns of settings that are nearly called like one of ours, which is probably what is meant.
+pub fn misspelt_settings() {
+    for (name, meant) in settings::misspelt() {
+        let message = format!("\"{name}\" is not a setting of plproxy");
+        explained_warning(message, None, format!("Perhaps you meant \"{meant}\"."));
+    }
+}
+
 /// A message for the server's log.
 pub fn log(message: impl Into<String>) {
     elog::emit(Level::Log, &Report::new(SqlState(*b"00000"), message));

@@ -6,6 +6,7 @@ use crate::error::Problem;
 use crate::pg::waitevent::WaitEvent;
 use crate::pool::{self, Checkout, Found, Key, Opening};
 use crate::reactor::{self, Interrupts, Progress, Socket, Work};
+use crate::report;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -29,6 +30,10 @@ impl Limits {
 pub fn connect(keys: Vec<Key>, limits: Limits, observations: &mut [Observation]) -> Result<Vec<Checkout>, Problem> {
     // All that there are come first: opening one may mean to close another one that is idle.
     let found: Vec<_> = keys.iter().map(|key| pool::checkout(key, limits.lifetime)).collect();
+    if found.iter().any(|found| found.connection.is_none()) {
+        // Here, because next to opening one it costs nothing.
+        report::misspelt_settings();
+    }
     let mut slots = Vec::with_capacity(keys.len());
     for (number, (key, Found { connection, was_stale })) in keys.into_iter().zip(found).enumerate() {
         slots.push(match connection {

@@ -36,6 +36,7 @@ pub mod memory;
 pub mod openssl;
 pub mod options;
 pub mod peer;
+pub mod placeholders;
 pub mod portals;
 pub mod result_rows;
 pub mod roles;
