@@ -77,6 +77,8 @@ pub enum Problem {
     SetNotAccepted,
     #[error("unsupported pseudo type: {name} ({oid})")]
     PseudoType { name: String, oid: u32 },
+    #[error("unsupported type")]
+    UnsupportedType,
     #[error("RUN ON ALL requires set-returning function")]
     RunOnAllNeedsSet,
     #[error("SELECT statement not allowed for dynamic RECORD functions")]
@@ -97,8 +99,6 @@ pub enum Problem {
     VersionNull,
     #[error("get_version: got {0} rows")]
     VersionRows(usize),
-    #[error("get_version: result must be int4")]
-    VersionType,
     #[error("get_partlist: invalid part count")]
     PartitionCount,
     #[error("partition column 1 must be text")]
@@ -268,47 +268,52 @@ impl Problem {
         )
     }
 
-    /// The SQLSTATE. Where applications of the C PL/Proxy may already be waiting for XX000 (a connection or a time-out
-    /// failed), it stays that unless `precise` codes were asked for.
+    /// The SQLSTATE. An error that PL/Proxy 2 had too keeps the code that it had there, nearly always XX000, because
+    /// handlers wait for it, unless `precise` codes were asked for.
     pub fn sqlstate(&self, precise: bool) -> [u8; 5] {
         use Problem::*;
         let code: &[u8; 5] = match self {
             Configuration { problem, .. } => return problem.sqlstate(precise),
-            Body(_) | OptionWithoutValue(_) | ServerOption(_) | ServerOptionValue { .. } | MappingOption => b"42601",
+
+            // Those of PL/Proxy 2 that weren't XX000.
             PartitionNumbers { .. } | DuplicatePartition(_) | MissingPartition(_) | ServerPartitionCount(_) => b"42601",
-            NotVolatile | RunOnAllNeedsSet | SelectInDynamicRecord => b"42P13",
-            Variadic | Trigger | WrongContext | SetNotAccepted | PseudoType { .. } => b"0A000",
+            MappingOption | OptionWithoutValue(_) => b"42601",
+            SetNotAccepted => b"0A000",
+            RowCount(0) => b"P0002",
+            RowCount(_) => b"P0003",
+            Remote(error) => &error.sqlstate,
+            // What the types' own functions say of such values.
+            BinaryValue { .. } => b"22P03",
+            OutOfRange(_) => b"22008",
+
+            // New ones: nobody can have waited for XX000.
             NotACall(_) => b"42809",
             ExplainFormat(_) => b"22023",
             OptionsNull => b"22004",
             NotPreloaded => b"55000",
-            ClusterNotFound(_) => b"42704",
             TooManyConnections(_) => b"53300",
             TooDeep(_) => b"54001",
             PasswordRequired => b"2F003",
             OptionNotAllowed(_) => b"42501",
             ArgumentsTooLong | MessageTooLong { .. } => b"54000",
             MessageNoMemory { .. } => b"53200",
-            InvalidRow { .. } => b"08P01",
-            BinaryValue { .. } => b"22P03",
-            OutOfRange(_) => b"22008",
-            RowCount(0) => b"P0002",
-            RowCount(_) => b"P0003",
-            Remote(error) => &error.sqlstate,
-            // Nobody can have waited for another one: it is new.
             Connect { sqlstate: Some(code), .. } if code == b"2F003" => code,
-            Connect { sqlstate: Some(code), .. } if precise => code,
-            Connect { .. } | ConnectTimeout(_) if precise => b"08001",
-            Broken { is_outcome_unknown: true, .. } if precise => b"08007",
-            Broken { .. } if precise => b"08006",
-            OutOfSync { .. } if precise => b"08P01",
-            QueryTimeout if precise => b"57014",
-            Conninfo(_) if precise => b"08001",
-            NotSingleField | TooFewFields | TooManyFields | NoSuchField(_) if precise => b"42804",
-            HashNull if precise => b"22004",
-            HashType if precise => b"42804",
-            PartitionNumber if precise => b"22003",
-            SplitLengths | SplitDimensions if precise => b"2202E",
+
+            _ if !precise => b"XX000",
+            Body(_) | ServerOption(_) | ServerOptionValue { .. } => b"42601",
+            NotVolatile | RunOnAllNeedsSet | SelectInDynamicRecord => b"42P13",
+            Variadic | Trigger | WrongContext | PseudoType { .. } | UnsupportedType => b"0A000",
+            ClusterNotFound(_) => b"42704",
+            Connect { sqlstate: Some(code), .. } => code,
+            Connect { .. } | ConnectTimeout(_) | Conninfo(_) => b"08001",
+            Broken { is_outcome_unknown: true, .. } => b"08007",
+            Broken { .. } => b"08006",
+            OutOfSync { .. } | InvalidRow { .. } => b"08P01",
+            QueryTimeout => b"57014",
+            NotSingleField | TooFewFields | TooManyFields | NoSuchField(_) | HashType => b"42804",
+            HashNull => b"22004",
+            PartitionNumber => b"22003",
+            SplitLengths | SplitDimensions => b"2202E",
             _ => b"XX000",
         };
         *code

@@ -147,7 +147,8 @@ fn validate_options(call: Call) -> Result<Datum> {
         OptionOwner::UserMapping => Owner::UserMapping,
         OptionOwner::Other => return Ok(Datum::from(true)),
     };
-    fdw_options::validate(owner, &options)?;
+    let no_numbers = fdw_options::validate(owner, &options)?;
+    cluster::warn_of_no_numbers(None, &no_numbers);
     Ok(Datum::from(true))
 }
 

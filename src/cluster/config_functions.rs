@@ -1,13 +1,15 @@
 //! Clusters that users configure by functions: `plproxy.get_cluster_version`, `_config` and `_partitions`.
 
-use super::{Cached, Cluster, ClusterOptions, retire};
+use super::{Cached, Cluster, ClusterOptions, retire, warn_of_no_numbers};
 use crate::error::{Problem, configuration_context};
 use crate::pg::spi::{Rows, Statement};
 use crate::pg::{catalog, datum, elog};
 use crate::report;
 use pgrx::pg_sys;
+use serde::Serialize;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::fmt;
 use std::mem::ManuallyDrop;
 use std::rc::Rc;
 
@@ -34,10 +36,29 @@ thread_local! {
     static WARNED_OF_KEEPALIVE: Cell<bool> = const { Cell::new(false) };
 }
 
+/// A configuration's version: all that matters is whether it is another one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Version {
+    /// As it should be.
+    Number(i64),
+    /// The text of a value of another type: a time, for example.
+    Text(String),
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Version::Number(number) => number.fmt(out),
+            Version::Text(text) => text.fmt(out),
+        }
+    }
+}
+
 /// A cluster and the version of its configuration.
 #[derive(Clone)]
 struct Versioned {
-    version: i32,
+    version: Version,
     cluster: Rc<Cluster>,
 }
 
@@ -56,6 +77,8 @@ pub fn cluster(name: &str) -> Result<Rc<Cluster>, Problem> {
     if let Some(old) = old {
         retire(&old.cluster);
     }
+    // Only when it is kept, so once for each version.
+    warn_of_no_numbers(Some(name), cluster.options.no_numbers());
     Ok(cluster)
 }
 
@@ -65,7 +88,7 @@ pub fn cached() -> Vec<Cached> {
         let clusters = clusters.borrow();
         let cached = |(name, Versioned { version, cluster }): (&String, &Versioned)| Cached {
             name: name.clone(),
-            version: Some(*version),
+            version: Some(version.clone()),
             cluster: cluster.clone(),
         };
         clusters.iter().map(cached).collect()
@@ -78,7 +101,7 @@ pub fn uses(connstr: &str) -> bool {
 }
 
 /// The configuration's version. Asked on every call; what the function raises passes.
-fn version(cluster: &str) -> Result<i32, Problem> {
+fn version(cluster: &str) -> Result<Version, Problem> {
     VERSION.with(|function| {
         if !function.is_prepared() && !all_exist() {
             return Err(Problem::ClusterNotFound(cluster.to_owned()));
@@ -88,8 +111,11 @@ fn version(cluster: &str) -> Result<i32, Problem> {
                 return Err(Problem::VersionRows(rows.len()));
             }
             let version = rows.datum(0, 0).ok_or(Problem::VersionNull)?;
-            let number = datum::integer(rows.column_type(0), version).ok_or(Problem::VersionType)?;
-            i32::try_from(number).map_err(|_| Problem::VersionType)
+            if let Some(number) = datum::integer(datum::base_type(rows.column_type(0)), version) {
+                return Ok(Version::Number(number));
+            }
+            let text = rows.as_text(0, 0).ok_or(Problem::VersionNull)?;
+            Ok(text.parse().map_or(Version::Text(text), Version::Number))
         })
     })
 }

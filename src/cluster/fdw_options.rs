@@ -1,7 +1,7 @@
 //! Options of the foreign-data wrapper, its servers and user mappings: which there are, and what they may be. Pure.
 
 use super::mapping::Mapping;
-use super::options::ClusterOptions;
+use super::options::{ClusterOptions, IS_SPACE, NoNumber};
 use crate::error::Problem;
 
 /// What kind of object the options are for.
@@ -16,8 +16,8 @@ pub enum Owner {
 }
 
 /// Checks the options that CREATE and ALTER give to an object: pairs `name=value`, of which a hand-written call may
-/// leave out the value, or the whole pair.
-pub fn validate(owner: Owner, options: &[Option<String>]) -> Result<(), Problem> {
+/// leave out the value, or the whole pair. Numbers that are too large are worth a warning.
+pub fn validate(owner: Owner, options: &[Option<String>]) -> Result<Vec<NoNumber>, Problem> {
     let options = options
         .iter()
         .map(|option| {
@@ -26,16 +26,22 @@ pub fn validate(owner: Owner, options: &[Option<String>]) -> Result<(), Problem>
         })
         .collect::<Result<Vec<_>, _>>()?;
     match owner {
-        Owner::Wrapper => options.iter().try_for_each(|(name, value)| cluster_option(name, value)),
+        Owner::Wrapper => {
+            let no_numbers = options.iter().map(|(name, value)| cluster_option(name, value));
+            Ok(no_numbers.collect::<Result<Vec<_>, _>>()?.concat())
+        }
         Owner::Server => server(&options),
-        Owner::UserMapping => options.iter().try_for_each(|(name, _)| match name.to_ascii_lowercase().as_str() {
-            "user" | "password" => Ok(()),
-            _ => Err(Problem::MappingOption),
-        }),
+        Owner::UserMapping => {
+            options.iter().try_for_each(|(name, _)| match name.to_ascii_lowercase().as_str() {
+                "user" | "password" => Ok(()),
+                _ => Err(Problem::MappingOption),
+            })?;
+            Ok(Vec::new())
+        }
     }
 }
 
-fn server(options: &[(&str, &str)]) -> Result<(), Problem> {
+fn server(options: &[(&str, &str)]) -> Result<Vec<NoNumber>, Problem> {
     let mut found = vec![false; options.len()];
     for (name, value) in options {
         match partition_number(name) {
@@ -47,7 +53,7 @@ fn server(options: &[(&str, &str)]) -> Result<(), Problem> {
                     return Err(Problem::DuplicatePartition(number));
                 }
             }
-            None => cluster_option(name, value)?,
+            None => _ = cluster_option(name, value)?,
         }
     }
     let count = found.iter().filter(|&&found| found).count();
@@ -55,23 +61,26 @@ fn server(options: &[(&str, &str)]) -> Result<(), Problem> {
         return Err(Problem::MissingPartition(missing));
     }
     let pairs = options.iter().filter(|(name, _)| partition_number(name).is_none());
-    let cluster_options =
-        ClusterOptions::from_pairs(pairs.map(|&(name, value)| (name.into(), value.into())).collect())?;
-    Mapping::new(cluster_options.mapping(), count).map(|_| ()).ok_or(Problem::ServerPartitionCount(count))
+    let cluster_options = ClusterOptions::checked(pairs.map(|&(name, value)| (name.into(), value.into())).collect())?;
+    Mapping::new(cluster_options.mapping(), count).ok_or(Problem::ServerPartitionCount(count))?;
+    Ok(cluster_options.no_numbers().to_vec())
 }
 
-/// The number in `p0`, `partition_0`, with leading zeros or without.
+/// The number in `p0`, `partition_0`, with leading zeros or without. White space and `+` before it are as good as nothing, and
+/// no number at all is 0: PL/Proxy 2 created such servers.
 pub fn partition_number(name: &str) -> Option<u32> {
     let digits = name.strip_prefix("partition_").or_else(|| name.strip_prefix('p'))?;
-    let is_number = !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit());
+    let digits = digits.trim_start_matches(IS_SPACE);
+    let digits = digits.strip_prefix('+').filter(|digits| !digits.is_empty()).unwrap_or(digits);
+    let is_number = digits.bytes().all(|digit| digit.is_ascii_digit());
     // A number beyond the machine's is as far out of range as one can be.
-    is_number.then(|| digits.parse().unwrap_or(u32::MAX))
+    is_number.then(|| if digits.is_empty() { 0 } else { digits.parse().unwrap_or(u32::MAX) })
 }
 
 /// One of the options that a cluster has, whichever way it is configured.
-fn cluster_option(name: &str, value: &str) -> Result<(), Problem> {
-    match ClusterOptions::from_pairs(vec![(name.to_owned(), value.to_owned())]) {
-        Ok(_) => Ok(()),
+fn cluster_option(name: &str, value: &str) -> Result<Vec<NoNumber>, Problem> {
+    match ClusterOptions::checked(vec![(name.to_owned(), value.to_owned())]) {
+        Ok(options) => Ok(options.no_numbers().to_vec()),
         Err(Problem::UnknownOption(_)) => Err(Problem::ServerOption(name.to_owned())),
         Err(Problem::OptionValue { .. }) => {
             Err(Problem::ServerOptionValue { key: name.to_owned(), value: value.to_owned() })
@@ -86,7 +95,7 @@ mod tests {
 
     fn check(owner: Owner, options: &[&str]) -> Result<(), String> {
         let options: Vec<_> = options.iter().map(|option| Some(option.to_string())).collect();
-        validate(owner, &options).map_err(|problem| problem.to_string())
+        validate(owner, &options).map(|_| ()).map_err(|problem| problem.to_string())
     }
 
     #[test]
@@ -97,6 +106,8 @@ mod tests {
             (Owner::Server, vec!["p0=a", "p1=b", "p2=c", "modular_mapping=1"]),
             (Owner::Server, vec!["p0=a", "default_user=session_user", "connect_timeout="]),
             (Owner::Server, vec!["p0=a", "p1=b", "p2=c", "partition_mapping=jump"]),
+            (Owner::Server, vec!["p=a", "p+1=b"]),
+            (Owner::Server, vec!["partition_=a", "p 1=b"]),
             (Owner::Wrapper, vec!["connection_lifetime=60"]),
             (Owner::Wrapper, vec![]),
             (Owner::UserMapping, vec!["user=me", "password=x=y"]),
@@ -117,7 +128,9 @@ mod tests {
             (Owner::Server, vec!["p0=a", "p1=b", "p2=c"], count),
             (Owner::Server, vec![], count),
             (Owner::Server, vec!["p0=a", "nonesuch=1"], "Pl/Proxy: invalid server option: nonesuch"),
-            (Owner::Server, vec!["p0=a", "p=1"], "Pl/Proxy: invalid server option: p"),
+            (Owner::Server, vec!["p0=a", "p=1"], "Pl/Proxy: duplicate partition number: 0"),
+            (Owner::Server, vec!["p0=a", "p1 =b"], "Pl/Proxy: invalid server option: p1 "),
+            (Owner::Server, vec!["p0=a", "p-1=b"], "Pl/Proxy: invalid server option: p-1"),
             (Owner::Wrapper, vec!["p0=a"], "Pl/Proxy: invalid server option: p0"),
             (Owner::Wrapper, vec!["query_timeout=1h"], "Pl/Proxy: only integer options are allowed: query_timeout=1h"),
             (Owner::UserMapping, vec!["host=x"], "Pl/Proxy: invalid option to user mapping"),

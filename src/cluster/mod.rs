@@ -15,11 +15,13 @@ pub mod mapping;
 mod options;
 mod servers;
 
-pub use options::{ClusterOptions, DefaultUser, PreparedStatements};
+pub use config_functions::Version;
+pub use options::{ClusterOptions, DefaultUser, NoNumber, PreparedStatements};
 
 use crate::error::Problem;
 use crate::pg::roles;
 use crate::pool::{self, Key, Login};
+use crate::report;
 use mapping::Mapping;
 use pgrx::pg_sys::Oid;
 use std::collections::HashMap;
@@ -180,7 +182,7 @@ pub struct Cached {
     /// Its name.
     pub name: String,
     /// The version of its configuration; a server has none.
-    pub version: Option<i32>,
+    pub version: Option<Version>,
     /// What was read.
     pub cluster: Rc<Cluster>,
 }
@@ -206,6 +208,25 @@ pub fn cached() -> Vec<Cached> {
     let visible: Vec<_> = of_functions.into_iter().filter(|cluster| !is_hidden(cluster)).collect();
     cached.extend(visible);
     cached
+}
+
+/// Warns of options whose values should be numbers, if there are any, and says how they are read. `name` is the cluster's, if
+/// that is known.
+pub fn warn_of_no_numbers(name: Option<&str>, options: &[NoNumber]) {
+    if options.is_empty() {
+        return;
+    }
+    let listed = |value: &dyn Fn(&NoNumber) -> String| {
+        let options: Vec<_> = options.iter().map(|option| format!("{} '{}'", option.key, value(option))).collect();
+        options.join(", ")
+    };
+    let whose = name.map(|name| format!(" of cluster \"{name}\"")).unwrap_or_default();
+    let written = listed(&|option| option.text.clone());
+    report::explained_warning(
+        format!("values of options{whose} are not valid integers: {written}"),
+        Some("They are read as PL/Proxy 2 read them.".into()),
+        format!("To say the same, write {}. Times are whole seconds.", listed(&|option| option.taken_as.to_string())),
+    );
 }
 
 /// Closes idle connections that only a cluster that was replaced had a use for.

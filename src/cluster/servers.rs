@@ -4,7 +4,7 @@
 //! Only the right to use a server is checked on every call, because the next call may be another role's.
 
 use super::fdw_options::partition_number;
-use super::{Access, Cached, Cluster, ClusterOptions, retire};
+use super::{Access, Cached, Cluster, ClusterOptions, retire, warn_of_no_numbers};
 use crate::error::Problem;
 use crate::pg::foreign::{self, ForeignServer};
 use crate::pg::inval;
@@ -87,8 +87,14 @@ fn server(name: &str) -> Result<Option<Server>, Problem> {
     };
     let entry = Entry { changes, server: server.clone() };
     let old = SERVERS.with(|servers| servers.borrow_mut().insert(name.to_owned(), entry));
-    if let Some(Server { cluster, .. }) = old.and_then(|entry| entry.server) {
-        retire(&cluster);
+    let old = old.and_then(|entry| entry.server).map(|old| old.cluster);
+    if let Some(old) = &old {
+        retire(old);
+    }
+    if let Some(Server { cluster, .. }) = &server {
+        // It is read again when any server changes.
+        let is_known = old.is_some_and(|old| old.options.no_numbers() == cluster.options.no_numbers());
+        warn_of_no_numbers(Some(name), if is_known { &[] } else { cluster.options.no_numbers() });
     }
     Ok(server)
 }

@@ -25,7 +25,7 @@ impl ColumnCodec {
     pub fn of(oid: Oid, context: &OwnedContext) -> Result<ColumnCodec, Problem> {
         let name = type_io::type_name(oid).ok_or_else(|| Problem::NoSuchType(oid.to_u32()))?;
         if name.is_pseudo && oid != pg_sys::VOIDOID {
-            return Err(Problem::PseudoType { name: name.bare, oid: oid.to_u32() });
+            return Err(Problem::PseudoType { name: name.sql, oid: oid.to_u32() });
         }
         let binary = Binary::reader(oid, context);
         Ok(ColumnCodec { oid, type_sql: name.sql, input: Input::of(oid, context), binary })

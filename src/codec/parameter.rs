@@ -25,7 +25,7 @@ impl ParameterCodec {
     pub fn of(oid: Oid, context: &OwnedContext) -> Result<ParameterCodec, Problem> {
         let name = type_io::type_name(oid).ok_or_else(|| Problem::NoSuchType(oid.to_u32()))?;
         if name.is_pseudo {
-            return Err(Problem::PseudoType { name: name.bare, oid: oid.to_u32() });
+            return Err(Problem::PseudoType { name: name.sql, oid: oid.to_u32() });
         }
         let element_type = ElementType::of_array(oid).filter(|_| name.is_array);
         let (output, binary) = (Output::of(oid, context), Binary::writer(oid, context));

@@ -44,7 +44,7 @@ struct ClusterFacts {
     name: String,
     /// `functions` or `server`.
     source: &'static str,
-    version: Option<i32>,
+    version: Option<cluster::Version>,
     partitions: usize,
 }
 
@@ -280,7 +280,7 @@ impl Display for Explanation {
         if let Some(cluster) = &self.cluster {
             let plural = if cluster.partitions == 1 { "" } else { "s" };
             write!(out, "  Cluster: {}, {} partition{plural}, from ", cluster.name, cluster.partitions)?;
-            match cluster.version {
+            match &cluster.version {
                 Some(version) => writeln!(out, "functions, version {version}")?,
                 None => writeln!(out, "a foreign server")?,
             }

@@ -94,10 +94,7 @@ impl Returns {
             }
             ResultShape::Row(row_type) => Returns::rows(row_type, context).map(Some),
             ResultShape::Record => Ok(None),
-            ResultShape::Unsupported(type_oid) => {
-                // A pseudo-type: the codec says so.
-                ColumnCodec::of(type_oid, context).and(Err(Problem::NoSuchType(type_oid.to_u32())))
-            }
+            ResultShape::Unsupported => Err(Problem::UnsupportedType),
         }
     }
 

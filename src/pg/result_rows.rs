@@ -26,7 +26,7 @@ impl ResultRows {
         let row_type = match result_shape(call.function(), &context) {
             ResultShape::Row(row_type) => row_type,
             ResultShape::Scalar(type_oid) => RowType::of_scalar(type_oid, &context),
-            ResultShape::Record | ResultShape::Unsupported(_) => return Err(Problem::WrongContext),
+            ResultShape::Record | ResultShape::Unsupported => return Err(Problem::WrongContext),
         };
         let store = call.begin_set(&row_type).ok_or(Problem::SetNotAccepted)?;
         let scratch = OwnedContext::for_scratch(c"plproxy result row");

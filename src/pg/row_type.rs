@@ -14,8 +14,8 @@ pub enum ResultShape {
     Row(RowType),
     /// A row whose columns only the calling query knows.
     Record,
-    /// A pseudo-type that can't be resolved.
-    Unsupported(Oid),
+    /// A pseudo-type of which there are no values, such as `trigger`.
+    Unsupported,
 }
 
 /// What the function returns, as the catalogs say now. Row descriptors are kept in `context`.
@@ -32,7 +32,7 @@ pub fn result_shape(function: Oid, context: &OwnedContext) -> ResultShape {
             ResultShape::Row(RowType::new(descriptor, type_oid, Some(type_oid)))
         }
         pg_sys::TypeFuncClass::TYPEFUNC_RECORD => ResultShape::Record,
-        _ => ResultShape::Unsupported(type_oid),
+        _ => ResultShape::Unsupported,
     }
 }
 

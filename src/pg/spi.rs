@@ -276,6 +276,20 @@ impl Rows<'_> {
         self.datum(row, column).map(|text| encoding::from_server(&datum::varlena_bytes(text)))
     }
 
+    /// A field of any type, as its output function writes it. `None` if it is NULL.
+    pub fn as_text(&self, row: usize, column: usize) -> Option<String> {
+        if self.column_type(column) == pg_sys::TEXTOID {
+            return self.text(row, column);
+        }
+        let (tuple, descriptor) = self.tuple(row);
+        // SAFETY: the tuple belongs to the descriptor; SPI_getvalue checks the column's number, and returns palloc'd text or
+        // NULL. What the output function raises passes.
+        unsafe {
+            let text = pg_sys::SPI_getvalue(tuple, descriptor, column as i32 + 1);
+            (!text.is_null()).then(|| encoding::from_server_cstr(text))
+        }
+    }
+
     fn tuple(&self, row: usize) -> (pg_sys::HeapTuple, pg_sys::TupleDesc) {
         let Found::Table(Some(table), count) = &self.0 else { panic!("a result with rows has a table") };
         assert!(row < *count, "row {row} of {count}");

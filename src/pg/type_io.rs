@@ -11,8 +11,6 @@ use std::ffi::CStr;
 pub struct TypeName {
     /// As SQL wants it: quoted where needed, with the schema unless that is pg_catalog.
     pub sql: String,
-    /// The bare catalog name, for messages.
-    pub bare: String,
     /// Whether it is a pseudo-type, of which no value can travel.
     pub is_pseudo: bool,
     /// Whether it is a true array type.
@@ -42,7 +40,7 @@ pub fn type_name(oid: Oid) -> Option<TypeName> {
         } else {
             qualified_name(namespace, &bare)?
         };
-        Some(TypeName { sql, bare, is_pseudo, is_array, base: pg_sys::getBaseType(oid) })
+        Some(TypeName { sql, is_pseudo, is_array, base: pg_sys::getBaseType(oid) })
     }
 }
 

@@ -1,6 +1,6 @@
 //! `plproxy_clusters`: the clusters that this backend has read.
 
-use crate::cluster;
+use crate::cluster::{self, Version};
 use crate::conninfo;
 use crate::error::Result;
 use crate::pg::calls::Call;
@@ -22,11 +22,19 @@ pub fn clusters(call: Call) -> Result<Datum> {
             [
                 Some(text(&cached.name)),
                 Some(text(cached.source())),
-                cached.version.map(int4),
+                cached.version.as_ref().and_then(shown_version),
                 Some(texts(options)),
                 Some(texts(partitions)),
             ]
         });
     }
     Ok(call.null())
+}
+
+/// The column is an int4, as versions are. Of another one nothing is shown.
+fn shown_version(version: &Version) -> Option<Datum> {
+    match version {
+        Version::Number(number) => i32::try_from(*number).ok().map(int4),
+        Version::Text(_) => None,
+    }
 }

@@ -38,7 +38,7 @@ create table watched (a int);
 create trigger t before insert on watched for each row execute function pseudo_trigger();
 insert into watched values (1);
 drop table watched;
--- nor event triggers
+-- nor event triggers, known by what they return
 create event trigger validator_event on ddl_command_start when tag in ('CREATE CONVERSION') execute function pseudo_event();
 create conversion validator.c for 'LATIN1' to 'UTF8' from iso8859_1_to_utf8;
 drop event trigger validator_event;
