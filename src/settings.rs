@@ -70,9 +70,9 @@ pub fn define() {
     GucRegistry::define_enum_guc(
         c"plproxy.sqlstate",
         c"SQLSTATE of errors that are noticed on this side of a connection.",
-        c"\"compatible\" reports failed connections and time-outs as XX000, as PL/Proxy always did, so that existing \
-          exception handlers go on working; \"precise\" reports 08001, 08006, 57014 and the like. Change it for applications \
-          that tell one kind of failure from another, and have no handlers that wait for XX000.",
+        c"\"compatible\" keeps the codes that PL/Proxy always had, nearly always XX000, so that existing exception handlers go \
+          on working; \"precise\" reports 08001, 08006, 57014 and the like. Change it for applications that tell one kind of \
+          failure from another, and have no handlers that wait for XX000.",
         &SQLSTATE,
         GucContext::Userset,
         GucFlags::default(),
