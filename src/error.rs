@@ -115,8 +115,6 @@ pub enum Problem {
     ValNull,
     #[error("Unknown config param: {0}")]
     UnknownOption(String),
-    #[error("{key}: expected a number, got '{value}'")]
-    OptionValue { key: String, value: String },
     #[error("{key}: Expect {choices}, got '{value}'")]
     OptionChoice { key: String, choices: String, value: String },
     #[error("'{query}' returned {rows} rows, expected 1")]

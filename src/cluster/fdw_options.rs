@@ -82,8 +82,9 @@ fn cluster_option(name: &str, value: &str) -> Result<Vec<NoNumber>, Problem> {
     match ClusterOptions::checked(vec![(name.to_owned(), value.to_owned())]) {
         Ok(options) => Ok(options.no_numbers().to_vec()),
         Err(Problem::UnknownOption(_)) => Err(Problem::ServerOption(name.to_owned())),
-        Err(Problem::OptionValue { .. }) => {
-            Err(Problem::ServerOptionValue { key: name.to_owned(), value: value.to_owned() })
+        // As it was written.
+        Err(Problem::ServerOptionValue { value, .. }) => {
+            Err(Problem::ServerOptionValue { key: name.to_owned(), value })
         }
         Err(other) => Err(other),
     }

@@ -187,7 +187,8 @@ impl Value<'_> {
             return Ok(taken_as);
         }
         if !is_number && self.numbers == Numbers::Checked {
-            return Err(OptionError(Problem::OptionValue { key: self.key.clone(), value: self.text.clone() }));
+            let (key, value) = (self.key.clone(), self.text.clone());
+            return Err(OptionError(Problem::ServerOptionValue { key, value }));
         }
         let no_number = NoNumber { key: self.key.clone(), text: self.text.clone(), taken_as };
         self.no_numbers.borrow_mut().push(no_number);
@@ -259,7 +260,7 @@ impl std::error::Error for OptionError {}
 
 impl de::Error for OptionError {
     fn custom<T: fmt::Display>(message: T) -> OptionError {
-        OptionError(Problem::OptionValue { key: "cluster option".into(), value: message.to_string() })
+        OptionError(Problem::ServerOptionValue { key: "option".into(), value: message.to_string() })
     }
 
     fn unknown_field(field: &str, _: &'static [&'static str]) -> OptionError {
@@ -405,7 +406,8 @@ mod tests {
         assert_eq!(check("query_timeout", "5"), Ok(0));
         assert_eq!(check("query_timeout", "99999999999"), Ok(1));
         for text in ["1h", "-1", "1.5", "on", "+", "+-1"] {
-            assert_eq!(check("query_timeout", text), Err(format!("query_timeout: expected a number, got '{text}'")));
+            let message = format!("Pl/Proxy: only integer options are allowed: query_timeout={text}");
+            assert_eq!(check("query_timeout", text), Err(message));
         }
         assert!(check("default_user", "").is_err());
     }
