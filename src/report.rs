@@ -5,6 +5,7 @@
 
 use crate::error::{Error, Problem, RemoteError};
 use crate::pg::elog::{self, Level, Report, SqlState};
+use crate::pg::session;
 use crate::settings;
 
 impl From<Error> for Report {
@@ -52,6 +53,9 @@ pub fn explained_warning(message: String, detail: Option<String>, hint: String) 
 
 /// Warns of settings that are nearly called like one of ours, which is probably what is meant.
 pub fn misspelt_settings() {
+    if session::is_parallel_worker() {
+        return; // whom it works for has been warned
+    }
     for (name, meant) in settings::misspelt() {
         let message = format!("\"{name}\" is not a setting of plproxy");
         explained_warning(message, None, format!("Perhaps you meant \"{meant}\"."));

@@ -75,6 +75,13 @@ select place(), plproxy_disconnect() > 0 as disconnected;
 select place();
 show plproxy.max_conections;
 show plproxy.max_connections;
+-- nor once more by the workers of a parallel query, which load the library too
+alter database plproxy_own_settings set plproxy.max_conections = 5;
+\c
+select place();
+do $$ begin perform set_config(name, 'on', false) from pg_settings where name in ('force_parallel_mode', 'debug_parallel_query'); end $$;
+select count(*) > 0 as counted from pg_class;
+alter database plproxy_own_settings reset plproxy.max_conections;
 
 -- Ours that only superusers may set can't be smuggled in before the library is there, by whatever way.
 create function try(sql text) returns void language plpgsql as $$ begin execute sql; exception when others then null; end $$;
