@@ -43,14 +43,15 @@ pub fn with_prefix(prefix: &str) -> Names {
     names
 }
 
-/// Whether so few letters must be put in, taken away or replaced to make one name of another.
+/// Whether so few letters must be put in, taken away or replaced to make one name of another. Only of names that are ASCII: how
+/// long another character is depends on the database's encoding.
 pub fn are_near(one: &str, other: &str, most: i32) -> bool {
     const LONGEST: usize = 100;
-    if one.len().max(other.len()) > LONGEST {
+    if !one.is_ascii() || !other.is_ascii() || one.len().max(other.len()) > LONGEST {
         return false;
     }
     let length = |name: &str| name.len() as c_int;
-    // SAFETY: reads as many bytes as it is told, no more than it takes.
+    // SAFETY: reads as many bytes as it is told, each of which is a character.
     let distance = unsafe {
         pg_sys::varstr_levenshtein_less_equal(
             one.as_ptr().cast(),
