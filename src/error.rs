@@ -171,6 +171,8 @@ pub enum Problem {
     Broken { database: String, reason: String, is_outcome_unknown: bool },
     #[error("[{database}] lost synchronization with server")]
     OutOfSync { database: String, is_outcome_unknown: bool },
+    #[error("[{database}] the server is still in a transaction after the call")]
+    NotCommitted { database: String },
     #[error("[{0}] connect timeout")]
     ConnectTimeout(String),
     #[error("too many connections: \"plproxy.max_connections\" is {0}, and all of them are in use")]
@@ -197,6 +199,10 @@ pub enum Problem {
     Remote(Box<RemoteError>),
     #[error("[{database}] the server sent an invalid row")]
     InvalidRow { database: String },
+    #[error("[{database}] setting \"{setting}\" was changed on the server while the result was written")]
+    SettingChanged { database: String, setting: &'static str },
+    #[error("[{database}] \"client_encoding\" was changed on the server before the result was complete")]
+    EncodingChanged { database: String },
     #[error("incorrect binary data for type {type_sql}: {reason}")]
     BinaryValue { type_sql: String, reason: String },
     #[error("{0} out of range")]
@@ -290,6 +296,8 @@ impl Problem {
             ArgumentsTooLong | MessageTooLong { .. } => b"54000",
             MessageNoMemory { .. } => b"53200",
             InvalidRow { .. } => b"08P01",
+            NotCommitted { .. } => b"25000",
+            SettingChanged { .. } | EncodingChanged { .. } => b"55000",
             BinaryValue { .. } => b"22P03",
             OutOfRange(_) => b"22008",
             RowCount(0) => b"P0002",
@@ -325,6 +333,14 @@ impl Problem {
             Problem::Broken { is_outcome_unknown: true, .. } | Problem::OutOfSync { is_outcome_unknown: true, .. } => {
                 Some("The connection was lost after the query had been sent: whether it has run is unknown.".into())
             }
+            Problem::NotCommitted { .. } => {
+                Some("What the call has done there isn't committed. The connection has been closed.".into())
+            }
+            Problem::SettingChanged { .. } => Some("The text form of a column of the result depends on it.".into()),
+            Problem::EncodingChanged { .. } => Some(
+                "It isn't known in which encoding text was sent that isn't all ASCII. The connection has been closed."
+                    .into(),
+            ),
             Problem::PasswordRequired => Some(
                 "The connection string comes from a caller who isn't a superuser, so it must hold a password.".into(),
             ),
@@ -354,6 +370,14 @@ impl Problem {
             Problem::PasswordRequired | Problem::OptionNotAllowed(_) => {
                 Some("A superuser can allow more by \"plproxy.dynamic_connect\".".into())
             }
+            Problem::NotCommitted { .. } => {
+                Some("A pooler may have given away a session in which a transaction had been begun.".into())
+            }
+            Problem::SettingChanged { .. } | Problem::EncodingChanged { .. } => Some(
+                "If a function needs another value while it runs, its SET clause gives it that until its result is \
+                 written."
+                    .into(),
+            ),
             Problem::MessageTooLong { .. } => Some("A larger \"plproxy.max_message_size\" lets it pass.".into()),
             Problem::NotPreloaded => Some(
                 "Before PostgreSQL 17 shared memory is laid out when the server starts, so that has to be set, and the \

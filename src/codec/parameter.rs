@@ -1,6 +1,7 @@
 //! Arguments on their way out.
 
 use super::binary::Binary;
+use super::text_form::TextForm;
 use super::values;
 use crate::error::Problem;
 use crate::pg::arrays::ElementType;
@@ -18,6 +19,8 @@ pub struct ParameterCodec {
     element_type: Option<ElementType>,
     output: Output,
     binary: Option<Binary<Send>>,
+    /// What its text depends on.
+    pub text_form: TextForm,
 }
 
 impl ParameterCodec {
@@ -29,7 +32,7 @@ impl ParameterCodec {
         }
         let element_type = ElementType::of_array(oid).filter(|_| name.is_array);
         let (output, binary) = (Output::of(oid, context), Binary::writer(oid, context));
-        Ok(ParameterCodec { name, oid, element_type, output, binary })
+        Ok(ParameterCodec { name, oid, element_type, output, binary, text_form: TextForm::of(oid) })
     }
 
     /// Whether the type is still called what the query calls it.

@@ -47,6 +47,7 @@ mod rows;
 mod shard_query;
 mod split;
 mod spool;
+mod text_settings;
 mod under_way;
 
 pub use ping::{Finding, Server, ping};
@@ -54,6 +55,7 @@ pub use ping::{Finding, Server, ping};
 use crate::error::{Problem, Result};
 use crate::function::Function;
 use crate::pg::calls::Call;
+use crate::pg::encoding;
 use crate::pg::interrupts;
 use crate::pg::waitevent::WaitEvent;
 use crate::pool::Checkout;
@@ -75,10 +77,11 @@ pub fn execute(function: &Function, call: Call) -> Result<Datum, Problem> {
     let portal = depth::portal()?;
     let plan = &Plan::of(function, call)?;
     let statistics = Statistics::of(plan.access.role(), plan.access.name().map(AsRef::as_ref));
-    let arguments = plan.arguments(call)?;
+    let (arguments, read_there) = plan.arguments(call)?;
     let request = Request {
         shape: &plan.shape,
         text_only: plan.text_only(),
+        read_there,
         prepare: plan.prepare,
         portal,
         longest_message: settings::longest_message(),
@@ -126,6 +129,7 @@ impl Execution<'_> {
         for (connection, observation) in connections.iter().zip(self.observations.current()) {
             connection.entry().used_for(plan.access.name().map(|name| (name, observation.partition)));
         }
+        let beyond_ascii = encoding::beyond_ascii();
         let deadline = options.query_timeout.map(|timeout| Instant::now() + timeout);
         if !connections.is_empty() && !self.request.shape.is_rehearsed() {
             let others = connections.split_off(1);
@@ -133,7 +137,10 @@ impl Execution<'_> {
             connections.extend(others);
             self.request.shape.set_rehearsed();
         }
-        self.converse(false, connections, deadline)?;
+        let connections = self.converse(false, connections, deadline)?;
+        if encoding::beyond_ascii() != beyond_ascii {
+            connections.iter().try_for_each(|connection| connection.check_encoding())?;
+        }
         self.output.finish()
     }
 

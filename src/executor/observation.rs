@@ -34,6 +34,7 @@ impl Failure {
             Problem::Connect { .. }
             | Problem::Broken { .. }
             | Problem::OutOfSync { .. }
+            | Problem::NotCommitted { .. }
             | Problem::Conninfo(_)
             | Problem::PasswordRequired
             | Problem::OptionNotAllowed(_)

@@ -16,7 +16,7 @@ use crate::pg::waitevent::WaitEvent;
 use crate::pool::{self, Checkout, Key, Opening, Place};
 use crate::reactor::{self, Interrupts, Progress, Socket, Work};
 use crate::settings;
-use crate::wire::{Fields, Malformed, Message};
+use crate::wire::{Fields, Malformed, Message, Transaction};
 use std::convert::Infallible;
 use std::task::Poll;
 use std::time::{Duration, Instant};
@@ -291,7 +291,8 @@ impl Dialogue {
                     Ok(row) => self.row = row,
                     Err(Malformed) => return Err(self.connection.confused()),
                 },
-                Message::Ready => {
+                Message::Ready(Transaction::Open) => return Err(self.connection.not_committed()),
+                Message::Ready(Transaction::None) => {
                     self.took = sent.elapsed();
                     self.asked = None;
                     self.connection.in_doubt = false;
@@ -303,7 +304,8 @@ impl Dialogue {
                     return Err(Problem::Remote(Box::new(error.of_database(self.connection.database()))));
                 }
                 // What it has to say of itself is for the calls.
-                Message::RowDescription(_) | Message::CommandComplete | Message::Notice(_) | Message::Aside => {}
+                Message::RowDescription(_) | Message::CommandComplete | Message::Notice(_) => {}
+                Message::Parameter(_) | Message::Aside => {}
                 _ => return Err(self.connection.confused()),
             }
         }

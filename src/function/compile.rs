@@ -3,7 +3,7 @@
 use super::shape::{DynamicShape, Returns, Shape, Shapes};
 use super::{Destination, ElementQuery, Function, LocalQuery, Name, RemoteQuery, RunOn};
 use super::{before_arguments, scope_arguments};
-use crate::codec::ParameterCodec;
+use crate::codec::{ParameterCodec, RowTypes};
 use crate::conninfo;
 use crate::error::{Error, Problem, Result};
 use crate::parser::{self, Body, ClusterName, ConnectString, Expression, Scope};
@@ -55,6 +55,7 @@ pub fn compile(oid: Oid) -> Result<Function> {
         }
         None => Shapes::Dynamic(DynamicShape::new(body.query, name.clone())),
     };
+    let row_types = RowTypes::of(arguments.iter().map(|codec| &codec.text_form));
     Ok(Function {
         version: procedure.version,
         label,
@@ -65,6 +66,7 @@ pub fn compile(oid: Oid) -> Result<Function> {
         destination_text,
         usage: Rc::default(),
         split,
+        row_types,
         name,
         names_checked: Cell::new(inval::type_changes()),
         _context: arguments_context,

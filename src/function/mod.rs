@@ -23,7 +23,7 @@ pub use remote_query::RemoteQuery;
 pub use shape::{ReturnColumn, Returns, Shape};
 pub use usage::Usage;
 
-use crate::codec::ParameterCodec;
+use crate::codec::{ParameterCodec, RowTypes};
 use crate::error::{Error, Problem, Result};
 use crate::parser;
 use crate::pg::arrays::ElementType;
@@ -59,6 +59,8 @@ pub struct Function {
     pub usage: Rc<Usage>,
     /// The arguments that SPLIT cuts.
     pub split: Vec<(usize, ElementType)>,
+    /// Row types that are in the arguments.
+    row_types: RowTypes,
     /// `schema.name`, quoted, as it was when this was compiled.
     name: String,
     /// The count of changes of types and schemas at which all names were found to be right.
@@ -136,7 +138,7 @@ impl Function {
             Shapes::Dynamic(_) => true,
         };
         self.names_checked.set(changes);
-        names_are_right && shape_is_right
+        names_are_right && shape_is_right && self.row_types.are_current()
     }
 }
 

@@ -6,7 +6,7 @@
 
 use super::encoding;
 use pgrx::pg_sys;
-use std::ffi::{c_char, c_int, c_void};
+use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr;
 
 /// A five-character SQLSTATE.
@@ -118,6 +118,7 @@ unsafe extern "C-unwind" {
     fn errhint(fmt: *const c_char, ...) -> c_int;
     fn set_errcontext_domain(domain: *const c_char) -> c_int;
     fn errcontext_msg(fmt: *const c_char, ...) -> c_int;
+    fn geterrcode() -> c_int;
     fn geterrposition() -> c_int;
     fn errposition(cursorpos: c_int) -> c_int;
     fn internalerrposition(cursorpos: c_int) -> c_int;
@@ -196,6 +197,26 @@ pub(super) unsafe fn in_statement<T>(sql: *const c_char, body: impl FnOnce() -> 
 pub fn in_context<T>(text: &dyn Fn() -> String, body: impl FnOnce() -> T) -> T {
     // SAFETY: the callback gets what it wants, which is there until `body` has ended.
     unsafe { with_callback(text_context, (&raw const text).cast_mut().cast(), body) }
+}
+
+/// Runs `body`; when it reports that there is no table, function or other object of a name, this is the HINT.
+pub fn with_hint_on_names<T>(hint: &'static CStr, body: impl FnOnce() -> T) -> T {
+    // SAFETY: the callback gets the text that it wants.
+    unsafe { with_callback(name_hint, hint.as_ptr().cast_mut().cast(), body) }
+}
+
+/// # Safety
+/// To be called by elog.c, with NUL-terminated text.
+unsafe extern "C-unwind" fn name_hint(hint: *mut c_void) {
+    const UNDEFINED: [SqlState; 3] = [SqlState(*b"42P01"), SqlState(*b"42883"), SqlState(*b"42704")];
+    // SAFETY: a report is being made, as these functions want; the text is copied. This frame owns nothing, so that one of
+    // them may raise an ERROR.
+    unsafe {
+        let code = geterrcode();
+        if UNDEFINED.iter().any(|state| state.packed() == code) {
+            errhint(c"%s".as_ptr(), hint.cast::<c_char>().cast_const());
+        }
+    }
 }
 
 type ContextCallback = unsafe extern "C-unwind" fn(*mut c_void);

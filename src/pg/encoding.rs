@@ -6,6 +6,7 @@
 
 use pgrx::pg_sys;
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::ffi::{CStr, c_char, c_int};
 
 /// Byte b that isn't part of valid UTF-8 travels as this code point plus b (plane 16, private use).
@@ -22,6 +23,28 @@ fn database_encoding() -> c_int {
 /// Whether the database's encoding is none: its bytes are passed on as they are.
 pub fn database_is_sql_ascii() -> bool {
     database_encoding() == SQL_ASCII
+}
+
+/// What the server calls the encoding of text on the wire.
+pub fn of_wire() -> &'static str {
+    if database_is_sql_ascii() { "SQL_ASCII" } else { "UTF8" }
+}
+
+/// Whether a server means this encoding, however it writes it.
+pub fn is_of_wire(name: &[u8]) -> bool {
+    let letters = |name: &[u8]| {
+        name.iter().filter(|byte| byte.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase).collect::<Vec<_>>()
+    };
+    letters(name) == letters(of_wire().as_bytes())
+}
+
+thread_local! {
+    static BEYOND_ASCII: Cell<u64> = const { Cell::new(0) };
+}
+
+/// How many texts from the wire weren't ASCII alone, so that their encoding mattered.
+pub fn beyond_ascii() -> u64 {
+    BEYOND_ASCII.get()
 }
 
 /// Text of the server as Rust text. Raises the server's error if the conversion is impossible.
@@ -116,6 +139,7 @@ pub fn wire_to_server(bytes: &[u8]) -> Cow<'_, [u8]> {
     if bytes.is_ascii() && !bytes.contains(&0) {
         return Cow::Borrowed(bytes);
     }
+    BEYOND_ASCII.set(BEYOND_ASCII.get() + 1);
     let Ok(length) = c_int::try_from(bytes.len()) else {
         return Cow::Borrowed(bytes); // longer than any Datum: the input function refuses it
     };

@@ -48,6 +48,7 @@ pub mod transactions;
 pub mod tuples;
 pub mod tuplestore;
 pub mod type_io;
+pub mod type_structure;
 pub mod varlena;
 pub mod waitevent;
 pub mod written_call;

@@ -173,7 +173,7 @@ pub(super) unsafe fn attribute(descriptor: pg_sys::TupleDesc, number: usize) -> 
 }
 
 /// A number that changes whenever the named row type does (typcache's `tupDesc_identifier`).
-fn row_type_version(type_oid: Oid) -> u64 {
+pub(super) fn row_type_version(type_oid: Oid) -> u64 {
     // SAFETY: raises an ERROR if the type is gone, which a function that returns it doesn't outlive.
     unsafe { pg_sys::assign_record_type_identifier(type_oid, -1) }
 }

@@ -12,7 +12,7 @@ use crate::error::{Problem, RemoteError};
 use crate::pg::elog::SqlState;
 use crate::pg::encoding;
 use crate::reactor::{Liveness, Socket, Watch};
-use crate::wire::{Malformed, Message, Outbox, Report, Rows, Unreadable};
+use crate::wire::{Malformed, Message, Outbox, Parameter, Report, Rows, Unreadable};
 use std::io;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -36,6 +36,13 @@ pub struct Connection {
     pub has_answered: bool,
     /// What is prepared on the server.
     pub statements: Statements,
+    /// Whether the server has said that it doesn't send, and read, text in the encoding that we do. Then the connection isn't
+    /// used again.
+    ///
+    /// Other settings that a server reports are left to the functions there, which may rely on what they have set, as on
+    /// temporary tables and `search_path`: as long as the session is kept, they are. What text depends on is seen to with
+    /// each query that needs it.
+    has_other_encoding: bool,
     /// The wait set of this connection alone, kept from call to call.
     pub watch: Option<Watch>,
     /// The wait set of the call to several shards of which this connection was the first, likewise.
@@ -58,6 +65,7 @@ impl Connection {
             is_direct: None,
             has_answered: false,
             statements: Statements::default(),
+            has_other_encoding: false,
             watch: None,
             group_watch: None,
             in_doubt: false,
@@ -129,8 +137,26 @@ impl Connection {
             Err(end) => return Err(self.lost(end)),
         }
         match self.stream.take() {
-            Ok(message) => Ok(message),
+            Ok(message) => {
+                if let Some(Message::Parameter(Parameter { name: b"client_encoding", value })) = message {
+                    self.has_other_encoding |= !encoding::is_of_wire(value);
+                }
+                Ok(message)
+            }
             Err(end) => Err(lost(&self.database, end)),
+        }
+    }
+
+    /// Whether the next user would find it as we found it.
+    pub(super) fn is_reusable(&self) -> bool {
+        !self.in_doubt && !self.has_other_encoding
+    }
+
+    /// Whether text that isn't ASCII alone means what it is taken for.
+    pub fn check_encoding(&self) -> Result<(), Problem> {
+        match self.has_other_encoding {
+            true => Err(Problem::EncodingChanged { database: self.database.to_string() }),
+            false => Ok(()),
         }
     }
 
@@ -152,8 +178,8 @@ impl Connection {
         liveness != Liveness::Dead && {
             for _ in 0..SMALL_TALK {
                 match self.receive() {
-                    Ok(None) => return true,
-                    Ok(Some(Message::Aside | Message::Notice(_))) => {}
+                    Ok(None) => return self.is_reusable(),
+                    Ok(Some(Message::Parameter(_) | Message::Aside | Message::Notice(_))) => {}
                     Ok(Some(_)) | Err(_) => return false,
                 }
             }
@@ -182,6 +208,11 @@ impl Connection {
     /// An end of the conversation of which the server said nothing.
     fn lost(&self, end: End) -> Problem {
         lost(&self.database, end)
+    }
+
+    /// The server has ended its answer, but not the transaction.
+    pub fn not_committed(&self) -> Problem {
+        Problem::NotCommitted { database: self.database.to_string() }
     }
 
     /// The server has said something that has no place in the conversation.

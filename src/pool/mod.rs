@@ -14,7 +14,7 @@
 //!
 //! Invariants:
 //! * A connection in the pool is idle: its last query's answer has been received to its end. One whose state is in doubt
-//!   is closed instead ([`Connection::in_doubt`]).
+//!   is closed instead ([`Connection::in_doubt`]), and so is one whose server is in a transaction, or speaks another encoding.
 //! * A connection is only ever used for the connection string *and* the role that it was opened for.
 //! * The pool isn't borrowed while anything else runs.
 
@@ -114,7 +114,7 @@ impl Drop for Checkout {
     // Safe during abort: moves Rust values about, or closes descriptors.
     fn drop(&mut self) {
         if let Some(mut connection) = self.connection.take()
-            && !connection.in_doubt
+            && connection.is_reusable()
             && !connection.entry().is_unwanted()
         {
             connection.tidy();

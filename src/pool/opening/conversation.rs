@@ -4,7 +4,7 @@ use super::search::{Failure, Next};
 use super::session::answer_text;
 use crate::pool::connection::{breakdown, remote_error};
 use crate::pool::stream::{End, Stream};
-use crate::wire::{Malformed, Message};
+use crate::wire::{Malformed, Message, Transaction};
 use std::future::poll_fn;
 use std::task::Poll;
 
@@ -55,7 +55,8 @@ impl Answer {
                     let (detail, hint) = (error.detail.as_deref(), error.hint.as_deref());
                     self.error = Some(answer_text(&error.severity, &error.message, detail, hint));
                 }
-                Ok(Some(Message::Ready)) => return Poll::Ready(Ok(())),
+                Ok(Some(Message::Ready(Transaction::None))) => return Poll::Ready(Ok(())),
+                Ok(Some(Message::Ready(Transaction::Open))) => return Poll::Ready(Err(Malformed.into())),
                 Ok(_) => {} // a notice on logging in is for nobody here
                 Err(end) => return Poll::Ready(Err(end)),
             }

@@ -83,9 +83,12 @@ pub async fn open(
     let (transport, received) = session.ok_or_else(|| broken(connection::breakdown(&Malformed.into())))?;
     let mut stream = Stream::new(transport, received);
     standing::check(wanted, |name| protocol.parameter(name), &mut stream).await?;
-    if encoding::database_is_sql_ascii() {
-        // Bytes of no known encoding can only pass between servers that don't look at them.
-        conversation::ask("SET client_encoding TO 'SQL_ASCII'", &mut stream).await?;
+    // The startup message asks for UTF8, which a server may see otherwise, and which isn't what an SQL_ASCII database wants:
+    // bytes of no known encoding can only pass between servers that don't look at them.
+    let is_other = protocol.parameter("client_encoding").is_some_and(|name| !encoding::is_of_wire(name.as_bytes()));
+    if is_other || encoding::database_is_sql_ascii() {
+        let query = format!("SET client_encoding TO '{}'", encoding::of_wire());
+        conversation::ask(&query, &mut stream).await?;
     }
     let encryption = if is_encrypted { Encryption::Yes } else { Encryption::No };
     Ok(Opened { stream, canceller: Canceller { server: server.clone(), encryption, key }, process_id })
@@ -210,7 +213,7 @@ fn unacceptable(error: &tokio_postgres::Error) -> Option<&Unacceptable> {
 fn sqlstate(error: &tokio_postgres::Error) -> Option<[u8; 5]> {
     match unacceptable(error) {
         Some(Unacceptable::NoPassword) => Some(*PASSWORD_REQUIRED),
-        Some(Unacceptable::Malformed) => Some(*PROTOCOL_VIOLATION),
+        Some(Unacceptable::Malformed | Unacceptable::InTransaction) => Some(*PROTOCOL_VIOLATION),
         Some(Unacceptable::Method(..) | Unacceptable::Iterations(_)) => None,
         // tokio-postgres has no kinds of errors for these.
         None => {

@@ -13,5 +13,6 @@ mod memory;
 mod network;
 mod pings;
 mod scripted;
+mod sessions;
 mod soak;
 mod tls;
