@@ -392,6 +392,7 @@ impl Scene {
         let log = self.server.log_since(self.log_start);
         for line in log.lines() {
             assert!(!line.contains("PANIC") && !line.contains("terminated by signal"), "I1: {line}");
+            assert!(!line.starts_with("TRAP:"), "I1: an assertion of PostgreSQL's: {line}");
             assert!(!line.contains("panicked at"), "I1: {line}");
             assert!(!line.contains(CANARY), "I6: a password is in the log: {line}");
         }
