@@ -107,19 +107,9 @@ pub struct Type {
 }
 
 impl Type {
-    /// All of them, without arrays.
-    pub fn scalars() -> Vec<Type> {
-        SCALARS.iter().map(Type::of).collect()
-    }
-
     fn of((sql, texts): &(&str, &[&str])) -> Type {
         let values = texts.iter().map(|text| format!("{}::{sql}", quoted(text))).collect();
         Type { sql: (*sql).to_owned(), values, element: None }
-    }
-
-    /// The one with this name.
-    pub fn named(sql: &str) -> Type {
-        Type::scalars().into_iter().find(|scalar| scalar.sql == sql).unwrap_or_else(|| panic!("no type {sql} here"))
     }
 
     /// An array of it.
@@ -147,7 +137,7 @@ impl Type {
 }
 
 /// A string as SQL's literal.
-pub fn quoted(text: &str) -> String {
+fn quoted(text: &str) -> String {
     let escapes = if text.contains('\\') { " E" } else { "" };
     format!("{escapes}'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
 }
