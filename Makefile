@@ -72,7 +72,7 @@ regress: all
 
 # The same on a PostgreSQL with assertions; and those of DISCARD once more while it forgets all that it has cached whenever it
 # may, as others' DDL could have it forget at any moment.
-DISCARD = run_on split invalidation
+DISCARD = run_on recompile
 regress-assert: setup-assert
 	$(MAKE) --no-print-directory regress $(with_assertions)
 	SESSION_OPTIONS='-c debug_discard_caches=1' $(MAKE) --no-print-directory regress $(with_assertions) TESTS='$(DISCARD)'

@@ -11,11 +11,10 @@ use plproxy_fault::wire::{
     self, authentication, backend_key_data, command_complete, data_row, message, parameter_status,
 };
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-const ROUNDS: Rounds = Rounds { test: "conversations", short: 300, full: 3000 };
+const ROUNDS: Rounds = Rounds { test: "conversations", short: 60, full: 600 };
 
 /// How long a call may take: statement_timeout.
 const BOUND: &str = "1s";
@@ -57,35 +56,26 @@ fn conversations() {
         scene.allow_connections(1);
         scene.on_coordinator(FUNCTIONS);
         scene.run(&format!("set statement_timeout = '{BOUND}'"));
-        // So that each round has a new login with its own number in it.
-        let round = Arc::new(AtomicU64::new(0));
+        // What the next session of the server says. Each goes on where the last one has stopped.
         let plan = Arc::new(Mutex::new(Dice::new(0, 0)));
-        let (their_round, their_plan) = (round.clone(), plan.clone());
+        let theirs = plan.clone();
         let server = Fake::from_first_byte(move |peer| {
-            let number = their_round.load(SeqCst);
             // A client that waits for the rest of what was cut must not wait for its time-out each time.
-            peer.stream().set_read_timeout(Some(Duration::from_millis(50)))?;
-            let mut dice = their_plan.lock().expect("no panic in there").clone();
+            peer.stream().set_read_timeout(Some(Duration::from_millis(20)))?;
+            let mut dice = theirs.lock().expect("no panic in there").clone();
             let talked = talk(peer, &mut dice);
-            // The next session of the same round says something else.
-            if number == their_round.load(SeqCst) {
-                *their_plan.lock().expect("no panic in there") = dice;
-            }
+            *theirs.lock().expect("no panic in there") = dice;
             talked
         });
         let address = scene.conninfo(&server.address(), "hostile");
         let mut tally = Tally::default();
         ROUNDS.play(|number, dice| {
-            round.store(number, SeqCst);
-            let prepared = dice.pick(&["on", "off"]);
-            *plan.lock().expect("no panic in there") = dice.clone();
-            dice.number();
-            if number % 16 == 0 {
-                scene.set_option("hostile", "prepared_statements", prepared);
-                // Another string, so that nothing of the last one's sessions is left.
-                scene.add_cluster("hostile", &[format!("{address} keepalives_idle={}", 1 + number)]);
-            }
-            converse(scene, dice.pick(CALLS), number, &mut tally).into_iter().collect()
+            *plan.lock().expect("no panic in there") = Dice::new(dice.number(), number);
+            scene.set_option("hostile", "prepared_statements", dice.pick(&["on", "off"]));
+            // Another string, so that nothing is left of the last round's sessions.
+            scene.add_cluster("hostile", &[format!("{address} keepalives_idle={}", 1 + number)]);
+            let calls: Vec<_> = (0..1 + dice.below(6)).map(|_| dice.pick(CALLS)).collect();
+            calls.into_iter().filter_map(|call| converse(scene, call, number, &mut tally)).collect()
         });
         println!("{tally:?}");
         scene.run("select plproxy_disconnect('hostile'); set statement_timeout = '60s'");
