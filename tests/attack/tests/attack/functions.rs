@@ -229,6 +229,7 @@ fn some_place(connect: &str, arguments: &[Argument], dice: &mut Dice) -> String 
         0 => format!("cluster scene.cluster_of({argument})"),
         1 => format!("cluster scene.no_cluster_of({argument})"),
         2 => "cluster 'nowhere'".to_owned(),
+        3 if dice.one_in(2) => format!("connect scene.connstr_of({argument})"),
         3 => format!("connect {connect}"),
         4 => "cluster 'server'".to_owned(),
         _ => "cluster 'direct'".to_owned(),

@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use std::sync::{Arc, Mutex};
 
-const ROUNDS: Rounds = Rounds { test: "values", short: 2000, full: 30_000 };
+const ROUNDS: Rounds = Rounds { test: "values", short: 1500, full: 20_000 };
 
 type Stricter = (fn(&str) -> bool, &'static str, &'static str);
 
