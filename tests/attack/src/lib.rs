@@ -11,7 +11,9 @@
 //! | [`mutation`] | bytes that are nearly right |
 //!
 //! A test is a number of *rounds*, each with [`Dice`](dice::Dice) of its own that depend on the seed and the round's number
-//! only. So a round can be repeated alone: `make attack SEED=… ROUND=… TESTS=…`, which is what a failing one prints.
+//! only. So a round can be repeated alone: `make attack SEED=… ROUND=… TESTS=…`, which is what a failing one prints. Where
+//! rounds share a session, what one of them has left behind may matter to the next; then it is repeated with all before it,
+//! without ROUND.
 
 pub mod dice;
 pub mod mutation;

@@ -62,7 +62,10 @@ impl Rounds {
     }
 
     fn repetition(self, seed: u64, round: u64) -> String {
-        format!("round {round}; to repeat it: make attack TESTS={} SEED={seed} ROUND={round}", self.test)
+        let test = self.test;
+        format!(
+            "round {round}; to repeat it: make attack TESTS={test} SEED={seed} ROUND={round}; with all before it: without ROUND"
+        )
     }
 }
 
