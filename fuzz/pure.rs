@@ -12,6 +12,8 @@ pub mod codec {
 pub mod error;
 #[path = "../src/parser/mod.rs"]
 pub mod parser;
+#[path = "../src/plain_file.rs"]
+pub mod plain_file;
 #[path = "../src/reserve.rs"]
 pub mod reserve;
 #[path = "../src/wire/mod.rs"]

@@ -77,6 +77,8 @@ pub enum Problem {
     SetNotAccepted,
     #[error("unsupported pseudo type: {name} ({oid})")]
     PseudoType { name: String, oid: u32 },
+    #[error("unsupported type")]
+    UnsupportedType,
     #[error("RUN ON ALL requires set-returning function")]
     RunOnAllNeedsSet,
     #[error("SELECT statement not allowed for dynamic RECORD functions")]
@@ -93,12 +95,12 @@ pub enum Problem {
     Configuration { cluster: String, problem: Box<Problem> },
     #[error("Pl/Proxy: cluster not found: {0}")]
     ClusterNotFound(String),
+    #[error("schema \"plproxy\" belongs to role \"{0}\", which isn't trusted")]
+    SchemaOwner(String),
     #[error("get_version: got NULL?")]
     VersionNull,
     #[error("get_version: got {0} rows")]
     VersionRows(usize),
-    #[error("get_version: result must be int4")]
-    VersionType,
     #[error("get_partlist: invalid part count")]
     PartitionCount,
     #[error("partition column 1 must be text")]
@@ -115,8 +117,6 @@ pub enum Problem {
     ValNull,
     #[error("Unknown config param: {0}")]
     UnknownOption(String),
-    #[error("{key}: expected a number, got '{value}'")]
-    OptionValue { key: String, value: String },
     #[error("{key}: Expect {choices}, got '{value}'")]
     OptionChoice { key: String, choices: String, value: String },
     #[error("'{query}' returned {rows} rows, expected 1")]
@@ -143,6 +143,10 @@ pub enum Problem {
     ServerOptionValue { key: String, value: String },
     #[error("Pl/Proxy: invalid option to user mapping")]
     MappingOption,
+    #[error("{0} requires a Boolean value")]
+    MappingBoolean(&'static str),
+    #[error("only superusers can make a user mapping whose option \"password_required\" isn't true")]
+    MappingUnasked,
     #[error("Pl/Proxy: option \"{0}\" requires a value")]
     OptionWithoutValue(String),
     #[error("Pl/Proxy: options must not be NULL")]
@@ -171,16 +175,22 @@ pub enum Problem {
     Broken { database: String, reason: String, is_outcome_unknown: bool },
     #[error("[{database}] lost synchronization with server")]
     OutOfSync { database: String, is_outcome_unknown: bool },
+    #[error("[{database}] the server is still in a transaction after the call")]
+    NotCommitted { database: String },
     #[error("[{0}] connect timeout")]
     ConnectTimeout(String),
     #[error("too many connections: \"plproxy.max_connections\" is {0}, and all of them are in use")]
     TooManyConnections(usize),
+    #[error("[{0}] could not connect: too many open files")]
+    NoDescriptor(String),
+    #[error("could not wait for servers: too many open files")]
+    NoDescriptorToWait,
     #[error("the call goes through more than {0} plproxy functions that run inside of each other")]
     TooDeep(usize),
     #[error("password is required")]
-    PasswordRequired,
+    PasswordRequired(Whose),
     #[error("connection option \"{0}\" is not allowed")]
-    OptionNotAllowed(&'static str),
+    OptionNotAllowed(&'static str, Whose),
     #[error("query timeout")]
     QueryTimeout,
 
@@ -197,10 +207,20 @@ pub enum Problem {
     Remote(Box<RemoteError>),
     #[error("[{database}] the server sent an invalid row")]
     InvalidRow { database: String },
+    #[error("[{database}] setting \"{setting}\" was changed on the server while the result was written")]
+    SettingChanged { database: String, setting: &'static str },
+    #[error("[{database}] \"client_encoding\" was changed on the server before the result was complete")]
+    EncodingChanged { database: String },
     #[error("incorrect binary data for type {type_sql}: {reason}")]
     BinaryValue { type_sql: String, reason: String },
     #[error("{0} out of range")]
     OutOfRange(&'static str),
+    #[error("number of array dimensions ({0}) exceeds the maximum allowed (6)")]
+    ArrayDimensions(i32),
+    #[error("array size exceeds the maximum allowed (134217727)")]
+    ArraySize,
+    #[error("array lower bound is too large: {0}")]
+    ArrayLowerBound(i32),
     #[error("single field function but got record")]
     NotSingleField,
     #[error("Got too few fields from remote end")]
@@ -211,6 +231,19 @@ pub enum Problem {
     NoSuchField(String),
     #[error("Non-SETOF function requires 1 row from remote query, got {0}")]
     RowCount(u64),
+}
+
+/// Whose connection settings are refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// The connection string is an argument.
+    Callers,
+    /// The foreign server's owner isn't a superuser.
+    ServerOwners,
+    /// The user mapping says itself that a password is required.
+    Mappings,
+    /// The user mapping is being made by somebody who isn't a superuser.
+    MappingMakers,
 }
 
 impl From<ConninfoError> for Problem {
@@ -261,54 +294,68 @@ impl Problem {
                 | ServerOption(_)
                 | ServerOptionValue { .. }
                 | MappingOption
+                | MappingBoolean(_)
+                | MappingUnasked
                 | OptionWithoutValue(_)
                 | OptionsNull
                 | OutOfRange(_)
+                | ArrayDimensions(_)
+                | ArraySize
+                | ArrayLowerBound(_)
                 | Remote(_)
         )
     }
 
-    /// The SQLSTATE. Where applications of the C PL/Proxy may already be waiting for XX000 (a connection or a time-out
-    /// failed), it stays that unless `precise` codes were asked for.
+    /// The SQLSTATE. An error that PL/Proxy 2 had too keeps the code that it had there, nearly always XX000, because
+    /// handlers wait for it, unless `precise` codes were asked for.
     pub fn sqlstate(&self, precise: bool) -> [u8; 5] {
         use Problem::*;
         let code: &[u8; 5] = match self {
             Configuration { problem, .. } => return problem.sqlstate(precise),
-            Body(_) | OptionWithoutValue(_) | ServerOption(_) | ServerOptionValue { .. } | MappingOption => b"42601",
+
+            // Those of PL/Proxy 2 that weren't XX000.
             PartitionNumbers { .. } | DuplicatePartition(_) | MissingPartition(_) | ServerPartitionCount(_) => b"42601",
-            NotVolatile | RunOnAllNeedsSet | SelectInDynamicRecord => b"42P13",
-            Variadic | Trigger | WrongContext | SetNotAccepted | PseudoType { .. } => b"0A000",
+            MappingOption | MappingBoolean(_) | OptionWithoutValue(_) => b"42601",
+            SetNotAccepted => b"0A000",
+            RowCount(0) => b"P0002",
+            RowCount(_) => b"P0003",
+            Remote(error) => &error.sqlstate,
+            // What the types' own functions say of such values.
+            BinaryValue { .. } => b"22P03",
+            OutOfRange(_) => b"22008",
+
+            // New ones: nobody can have waited for XX000.
             NotACall(_) => b"42809",
             ExplainFormat(_) => b"22023",
             OptionsNull => b"22004",
             NotPreloaded => b"55000",
-            ClusterNotFound(_) => b"42704",
             TooManyConnections(_) => b"53300",
+            NoDescriptor(_) | NoDescriptorToWait => b"53000",
             TooDeep(_) => b"54001",
-            PasswordRequired => b"2F003",
-            OptionNotAllowed(_) => b"42501",
+            PasswordRequired(_) => b"2F003",
+            OptionNotAllowed(..) | MappingUnasked | SchemaOwner(_) => b"42501",
             ArgumentsTooLong | MessageTooLong { .. } => b"54000",
+            ArrayDimensions(_) | ArraySize | ArrayLowerBound(_) => b"54000",
             MessageNoMemory { .. } => b"53200",
-            InvalidRow { .. } => b"08P01",
-            BinaryValue { .. } => b"22P03",
-            OutOfRange(_) => b"22008",
-            RowCount(0) => b"P0002",
-            RowCount(_) => b"P0003",
-            Remote(error) => &error.sqlstate,
-            // Nobody can have waited for another one: it is new.
+            NotCommitted { .. } => b"25000",
+            SettingChanged { .. } | EncodingChanged { .. } => b"55000",
             Connect { sqlstate: Some(code), .. } if code == b"2F003" => code,
-            Connect { sqlstate: Some(code), .. } if precise => code,
-            Connect { .. } | ConnectTimeout(_) if precise => b"08001",
-            Broken { is_outcome_unknown: true, .. } if precise => b"08007",
-            Broken { .. } if precise => b"08006",
-            OutOfSync { .. } if precise => b"08P01",
-            QueryTimeout if precise => b"57014",
-            Conninfo(_) if precise => b"08001",
-            NotSingleField | TooFewFields | TooManyFields | NoSuchField(_) if precise => b"42804",
-            HashNull if precise => b"22004",
-            HashType if precise => b"42804",
-            PartitionNumber if precise => b"22003",
-            SplitLengths | SplitDimensions if precise => b"2202E",
+
+            _ if !precise => b"XX000",
+            Body(_) | ServerOption(_) | ServerOptionValue { .. } => b"42601",
+            NotVolatile | RunOnAllNeedsSet | SelectInDynamicRecord => b"42P13",
+            Variadic | Trigger | WrongContext | PseudoType { .. } | UnsupportedType => b"0A000",
+            ClusterNotFound(_) => b"42704",
+            Connect { sqlstate: Some(code), .. } => code,
+            Connect { .. } | ConnectTimeout(_) | Conninfo(_) => b"08001",
+            Broken { is_outcome_unknown: true, .. } => b"08007",
+            Broken { .. } => b"08006",
+            OutOfSync { .. } | InvalidRow { .. } => b"08P01",
+            QueryTimeout => b"57014",
+            NotSingleField | TooFewFields | TooManyFields | NoSuchField(_) | HashType => b"42804",
+            HashNull => b"22004",
+            PartitionNumber => b"22003",
+            SplitLengths | SplitDimensions => b"2202E",
             _ => b"XX000",
         };
         *code
@@ -322,14 +369,50 @@ impl Problem {
     /// DETAIL.
     pub fn detail(&self) -> Option<String> {
         match self {
+            Problem::Configuration { problem, .. } => problem.detail(),
             Problem::Broken { is_outcome_unknown: true, .. } | Problem::OutOfSync { is_outcome_unknown: true, .. } => {
                 Some("The connection was lost after the query had been sent: whether it has run is unknown.".into())
             }
-            Problem::PasswordRequired => Some(
-                "The connection string comes from a caller who isn't a superuser, so it must hold a password.".into(),
+            Problem::NotCommitted { .. } => {
+                Some("What the call has done there isn't committed. The connection has been closed.".into())
+            }
+            Problem::SettingChanged { .. } => Some("The text form of a column of the result depends on it.".into()),
+            Problem::EncodingChanged { .. } => Some(
+                "It isn't known in which encoding text was sent that isn't all ASCII. The connection has been closed."
+                    .into(),
             ),
-            Problem::OptionNotAllowed(_) => {
-                Some("The connection string comes from a caller who isn't a superuser.".into())
+            Problem::PasswordRequired(whose) => Some(
+                match whose {
+                    Whose::Callers => {
+                        "The connection string comes from a caller who isn't a superuser, so it must hold a password."
+                    }
+                    Whose::ServerOwners => {
+                        "The owner of the foreign server isn't a superuser, so the user mapping must hold a password."
+                    }
+                    Whose::Mappings => {
+                        "The user mapping's option \"password_required\" is true, so it must hold a password."
+                    }
+                    Whose::MappingMakers => "A user mapping that isn't made by a superuser must hold a password.",
+                }
+                .into(),
+            ),
+            Problem::OptionNotAllowed(_, whose) => Some(
+                match whose {
+                    Whose::Callers => "The connection string comes from a caller who isn't a superuser.",
+                    _ => "The owner of the foreign server isn't a superuser.",
+                }
+                .into(),
+            ),
+            Problem::NoDescriptor(_) | Problem::NoDescriptorToWait => {
+                Some("There are too many open files on the local server.".into())
+            }
+            Problem::SchemaOwner(_) => Some(
+                "Its configuration functions run with the privileges of their callers, and somebody who is neither a \
+                 superuser nor the database's owner could have created it."
+                    .into(),
+            ),
+            Problem::MappingUnasked => {
+                Some("The server must have asked for the password of a user mapping that others make.".into())
             }
             _ => None,
         }
@@ -347,20 +430,40 @@ impl Problem {
             Problem::ServerPartitionCount(count) => {
                 Some(format!("the number of partitions in a cluster must be power of 2 (attempted {count})"))
             }
+            Problem::NoDescriptor(_) | Problem::NoDescriptorToWait => {
+                Some("Raise the server's \"max_files_per_process\" and/or \"ulimit -n\" limits.".into())
+            }
+            Problem::SchemaOwner(_) => {
+                Some("If its functions are as they should be, a superuser can take it over by ALTER SCHEMA … OWNER TO.".into())
+            }
             Problem::TooManyConnections(_) => Some("A call needs a connection for each of its partitions.".into()),
             Problem::TooDeep(_) => Some(
                 "Does a cluster lead back to its own database? If all is well, raise \"plproxy.max_depth\".".into(),
             ),
-            Problem::PasswordRequired | Problem::OptionNotAllowed(_) => {
+            Problem::PasswordRequired(Whose::Callers) | Problem::OptionNotAllowed(_, Whose::Callers) => {
                 Some("A superuser can allow more by \"plproxy.dynamic_connect\".".into())
             }
+            Problem::PasswordRequired(Whose::ServerOwners | Whose::Mappings) | Problem::OptionNotAllowed(..) => {
+                Some("A superuser can allow more by setting the user mapping's \"password_required\" to false.".into())
+            }
+            Problem::PasswordRequired(Whose::MappingMakers) | Problem::MappingUnasked => {
+                Some("Add the options password '…' and password_required 'true'.".into())
+            }
+            Problem::NotCommitted { .. } => {
+                Some("A pooler may have given away a session in which a transaction had been begun.".into())
+            }
+            Problem::SettingChanged { .. } | Problem::EncodingChanged { .. } => Some(
+                "If a function needs another value while it runs, its SET clause gives it that until its result is \
+                 written."
+                    .into(),
+            ),
             Problem::MessageTooLong { .. } => Some("A larger \"plproxy.max_message_size\" lets it pass.".into()),
             Problem::NotPreloaded => Some(
                 "Before PostgreSQL 17 shared memory is laid out when the server starts, so that has to be set, and the \
                  server to be restarted."
                     .into(),
             ),
-            Problem::MappingOption => Some("valid options are \"user\" and \"password\"".into()),
+            Problem::MappingOption => Some("valid options are \"user\", \"password\" and \"password_required\"".into()),
             Problem::Remote(error) => error.hint.as_ref().map(|hint| format!("Remote hint: {hint}")),
             _ => None,
         }

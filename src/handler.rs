@@ -16,6 +16,7 @@ use crate::pg::elog::boundary;
 use crate::pg::encoding;
 use crate::pg::memory::OwnedContext;
 use crate::pg::options::{self, OptionOwner};
+use crate::pg::roles;
 use crate::pg::row_type::{ResultShape, result_shape};
 use crate::views;
 use pgrx::pg_sys::{self, Datum, Oid};
@@ -147,7 +148,8 @@ fn validate_options(call: Call) -> Result<Datum> {
         OptionOwner::UserMapping => Owner::UserMapping,
         OptionOwner::Other => return Ok(Datum::from(true)),
     };
-    fdw_options::validate(owner, &options)?;
+    let no_numbers = fdw_options::validate(owner, &options, roles::is_superuser())?;
+    cluster::warn_of_no_numbers(None, &no_numbers);
     Ok(Datum::from(true))
 }
 
@@ -156,19 +158,22 @@ fn hashed<B: AsRef<[u8]>>(call: Call, bytes: impl FnOnce(Datum) -> B) -> Result<
     Ok(call.argument(0).map_or_else(|| call.null(), |value| Datum::from(hash::hash(bytes(value).as_ref()))))
 }
 
-/// The partition's number, and its connection string without secrets.
+/// The partition's number, and its connection string without secrets; NULL to those who may not see it.
 fn route(call: Call) -> Result<Datum> {
     let (Some(name), Some(hash)) = (call.argument(0), call.argument(1)) else {
         return Ok(call.null());
     };
     let name = encoding::from_server(&datum::varlena_bytes(name));
     let (partition, connstr) = cluster::route(&name, hash.value() as i64)?;
-    let endpoint = Settings::parse(&connstr).map_err(Problem::from)?.to_string();
+    let endpoint = connstr.map(|connstr| Settings::parse(&connstr).map(|settings| settings.to_string()));
+    let endpoint = endpoint.transpose().map_err(Problem::from)?;
     let scratch = OwnedContext::for_scratch(c"plproxy route");
     let ResultShape::Row(row_type) = result_shape(call.function(), &scratch) else {
         return Err(Problem::WrongContext.into());
     };
-    Ok(row_type.form(&mut [Datum::from(partition as i32), datum::text(&endpoint)], &mut [false, false]))
+    let is_null = endpoint.is_none();
+    let endpoint = endpoint.map_or(Datum::null(), |endpoint| datum::text(&endpoint));
+    Ok(row_type.form(&mut [Datum::from(partition as i32), endpoint], &mut [false, is_null]))
 }
 
 fn oid(call: Call, argument: usize) -> Result<Oid> {

@@ -76,7 +76,9 @@
 //! | [`hash`] | *pure:* the stable hash functions |
 //! | [`conninfo`] | *pure:* libpq's connection strings |
 //! | [`parser`] | *pure:* the language |
+//! | [`plain_file`] | *pure:* files that others name |
 //! | [`reserve`] | *pure:* memory of a size that others decide |
+//! | [`growth`] | *pure:* when a cache is looked through for what has no use any more |
 //! | [`error`] | *pure:* what can go wrong, in words and SQLSTATEs |
 //!
 //! *Pure* modules know nothing of PostgreSQL's API, so they are tested without a server (`tests/pure.rs`); some files of
@@ -104,10 +106,12 @@ mod conninfo;
 mod error;
 mod executor;
 mod function;
+mod growth;
 mod handler;
 mod hash;
 mod parser;
 mod pg;
+mod plain_file;
 mod pool;
 mod reactor;
 mod report;
@@ -130,7 +134,9 @@ pgrx::extension_sql_file!("../sql/plproxy--3.0.0.sql", name = "plproxy");
 #[pgrx::pg_guard]
 pub extern "C-unwind" fn _PG_init() {
     settings::define();
+    report::misspelt_settings();
     pg::inval::register();
     pg::transactions::at_end(pool::sweep);
+    pg::external_fd::when_short(pool::close_least_recent);
     stat::define();
 }

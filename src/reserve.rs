@@ -8,10 +8,19 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 static HAS_WAY_OUT: AtomicBool = AtomicBool::new(false);
 
-/// Makes room for so many more bytes, if there is memory for them.
-pub fn reserve(bytes: &mut Vec<u8>, additional: usize) -> Result<(), TryReserveError> {
+/// Makes room for so many more elements, if there is memory for them.
+pub fn reserve<T>(elements: &mut Vec<T>, additional: usize) -> Result<(), TryReserveError> {
+    with_way_out(|| elements.try_reserve_exact(additional))
+}
+
+/// As [`reserve`], and for more that may follow, if there is memory for that, too.
+pub fn reserve_ahead<T>(elements: &mut Vec<T>, additional: usize) -> Result<(), TryReserveError> {
+    with_way_out(|| elements.try_reserve(additional).or_else(|_| elements.try_reserve_exact(additional)))
+}
+
+fn with_way_out<T>(allocate: impl FnOnce() -> T) -> T {
     HAS_WAY_OUT.store(true, Relaxed);
-    let result = bytes.try_reserve_exact(additional);
+    let result = allocate();
     HAS_WAY_OUT.store(false, Relaxed);
     result
 }

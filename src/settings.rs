@@ -4,10 +4,14 @@
 //! to change the setting.
 
 use crate::cluster::PreparedStatements;
+use crate::pg::placeholders::{self, Names};
 use crate::pg::{encoding, roles};
 use crate::wire::LONGEST;
 use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting, PostgresGucEnum};
+use std::cell::RefCell;
+use std::collections::HashSet;
 use std::ffi::CString;
+use std::mem::ManuallyDrop;
 use std::time::Duration;
 
 /// Values of `plproxy.sqlstate`.
@@ -45,6 +49,9 @@ enum DynamicConnect {
 
 const KILOBYTES_OF_LONGEST: i32 = (LONGEST / 1024) as i32;
 
+/// So many wrong letters make a name a misspelt one.
+const NEAR: i32 = 2;
+
 /// The highest `plproxy.max_depth`.
 pub const DEEPEST: usize = 8;
 
@@ -63,9 +70,9 @@ pub fn define() {
     GucRegistry::define_enum_guc(
         c"plproxy.sqlstate",
         c"SQLSTATE of errors that are noticed on this side of a connection.",
-        c"\"compatible\" reports failed connections and time-outs as XX000, as PL/Proxy always did, so that existing \
-          exception handlers go on working; \"precise\" reports 08001, 08006, 57014 and the like. Change it for applications \
-          that tell one kind of failure from another, and have no handlers that wait for XX000.",
+        c"\"compatible\" keeps the codes that PL/Proxy always had, nearly always XX000, so that existing exception handlers go \
+          on working; \"precise\" reports 08001, 08006, 57014 and the like. Change it for applications that tell one kind of \
+          failure from another, and have no handlers that wait for XX000.",
         &SQLSTATE,
         GucContext::Userset,
         GucFlags::default(),
@@ -157,7 +164,24 @@ pub fn define() {
         GucContext::Suset,
         GucFlags::default(),
     );
-    crate::pg::options::reserve_settings_prefix(c"plproxy");
+    // The prefix isn't reserved: sites keep settings of their own under it, for their configuration functions.
+}
+
+/// Settings that are set, aren't ours, and are spelt nearly like one of ours: that one comes second. Each is named once in a
+/// session.
+pub fn misspelt() -> Vec<(String, String)> {
+    const PREFIX: &str = "plproxy.";
+    thread_local! {
+        // Never dropped, like everything that lives as long as the backend.
+        static NAMED: ManuallyDrop<RefCell<HashSet<String>>> = ManuallyDrop::default();
+    }
+    let Names { defined, placeholders } = placeholders::with_prefix(PREFIX);
+    let meant = |name: &str| {
+        let name = name.to_ascii_lowercase();
+        defined.iter().find(|ours| placeholders::are_near(&name, ours, NEAR)).cloned()
+    };
+    let found: Vec<_> = placeholders.into_iter().filter_map(|name| meant(&name).map(|meant| (name, meant))).collect();
+    NAMED.with(|named| found.into_iter().filter(|(name, _)| named.borrow_mut().insert(name.clone())).collect())
 }
 
 /// Whether the current user may have the server connect to wherever he likes: as a superuser, or because

@@ -12,10 +12,14 @@ mod codec {
 }
 #[path = "../src/error.rs"]
 mod error;
+#[path = "../src/growth.rs"]
+mod growth;
 #[path = "../src/hash.rs"]
 mod hash;
 #[path = "../src/parser/mod.rs"]
 mod parser;
+#[path = "../src/plain_file.rs"]
+mod plain_file;
 #[path = "../src/reserve.rs"]
 mod reserve;
 #[path = "../src/stat"]

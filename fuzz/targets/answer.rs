@@ -8,7 +8,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use pure::pieces;
-use pure::wire::{Fields, Inbox, Malformed, Message, Report, Unreadable};
+use pure::wire::{Fields, Inbox, Malformed, Message, Parameter, Report, Transaction, Unreadable};
 
 /// What is reserved even if it doesn't arrive.
 const LITTLE: usize = 256 * 1024;
@@ -67,8 +67,22 @@ fn by_lengths(answer: &[u8]) -> Conversation {
             b'n' => other(Message::NoData),
             b'C' => other(Message::CommandComplete),
             b'I' => other(Message::EmptyQuery),
-            b'Z' => other(Message::Ready),
-            b'A' | b'S' => other(Message::Aside),
+            b'Z' => match body {
+                b"I" => other(Message::Ready(Transaction::None)),
+                b"T" | b"E" => other(Message::Ready(Transaction::Open)),
+                _ => {
+                    outcome = Err(Malformed);
+                    break;
+                }
+            },
+            b'S' => match body.split(|&byte| byte == 0).collect::<Vec<_>>()[..] {
+                [name, value, _, ..] => other(Message::Parameter(Parameter { name, value })),
+                _ => {
+                    outcome = Err(Malformed);
+                    break;
+                }
+            },
+            b'A' => other(Message::Aside),
             _ => other(Message::Other),
         });
         bytes = after;

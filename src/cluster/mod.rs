@@ -15,11 +15,14 @@ pub mod mapping;
 mod options;
 mod servers;
 
-pub use options::{ClusterOptions, DefaultUser, PreparedStatements};
+pub use config_functions::Version;
+pub use options::{ClusterOptions, DefaultUser, NoNumber, PreparedStatements};
 
 use crate::error::Problem;
 use crate::pg::roles;
 use crate::pool::{self, Key, Login};
+use crate::report;
+use config_functions::Users;
 use mapping::Mapping;
 use pgrx::pg_sys::Oid;
 use std::collections::HashMap;
@@ -94,6 +97,8 @@ impl Cluster {
     fn role(&self) -> Oid {
         match self.options.default_user {
             DefaultUser::CurrentUser => roles::current_user(),
+            // In the code of a table's owner that a VACUUM runs, the session is somebody else's.
+            DefaultUser::SessionUser if roles::is_operation_restricted() => roles::current_user(),
             DefaultUser::SessionUser => roles::session_user(),
         }
     }
@@ -159,11 +164,23 @@ pub fn by_name(name: &Rc<str>) -> Result<Access, Problem> {
     Ok(Access { name: Some(name.clone()), ..access })
 }
 
-/// The partition that a hash value goes to, and its connection string.
-pub fn route(name: &str, hash: i64) -> Result<(usize, Rc<str>), Problem> {
-    let cluster = by_name(&name.into())?.cluster;
+/// Access to the cluster of this name for one who only wants to know whether its servers are there. That takes no function
+/// of a superuser's, so connection strings by configuration functions that aren't a superuser's are treated as a caller's.
+pub fn by_name_to_ping(name: &Rc<str>) -> Result<Access, Problem> {
+    let access = by_name(name)?;
+    let is_of_functions = access.login.is_none();
+    let is_callers = is_of_functions && !config_functions::are_superusers() && !roles::is_superuser();
+    Ok(Access { is_callers: access.is_callers || is_callers, ..access })
+}
+
+/// The partition that a hash value goes to, and its connection string if the current user may see it.
+pub fn route(name: &str, hash: i64) -> Result<(usize, Option<Rc<str>>), Problem> {
+    let access = by_name(&name.into())?;
+    let cluster = &access.cluster;
     let partition = cluster.partition_of(hash);
-    Ok((partition, cluster.connstr(cluster.endpoint(partition)).clone()))
+    // The current user was let in; but perhaps it was another role that has asked for the partitions.
+    let is_visible = access.login.is_some() || config_functions::may_read_partitions();
+    Ok((partition, is_visible.then(|| cluster.connstr(cluster.endpoint(partition)).clone())))
 }
 
 /// Access to the nameless cluster of one partition that a CONNECT stands for. `is_callers` says that the string is a
@@ -180,15 +197,22 @@ pub struct Cached {
     /// Its name.
     pub name: String,
     /// The version of its configuration; a server has none.
-    pub version: Option<i32>,
+    pub version: Option<Version>,
     /// What was read.
     pub cluster: Rc<Cluster>,
+    /// Whom the functions have told; servers' options are there for everybody to read.
+    users: Option<Rc<Users>>,
 }
 
 impl Cached {
     /// What it was read from: `functions` or `server`.
     pub fn source(&self) -> &'static str {
         if self.version.is_some() { "functions" } else { "server" }
+    }
+
+    /// Whether the current user may see its options and connection strings: the session may have read them as another role.
+    pub fn is_visible(&self) -> bool {
+        self.users.as_ref().is_none_or(|users| users.include_current())
     }
 }
 
@@ -206,6 +230,25 @@ pub fn cached() -> Vec<Cached> {
     let visible: Vec<_> = of_functions.into_iter().filter(|cluster| !is_hidden(cluster)).collect();
     cached.extend(visible);
     cached
+}
+
+/// Warns of options whose values should be numbers, if there are any, and says how they are read. `name` is the cluster's, if
+/// that is known.
+pub fn warn_of_no_numbers(name: Option<&str>, options: &[NoNumber]) {
+    if options.is_empty() {
+        return;
+    }
+    let listed = |value: &dyn Fn(&NoNumber) -> String| {
+        let options: Vec<_> = options.iter().map(|option| format!("{} '{}'", option.key, value(option))).collect();
+        options.join(", ")
+    };
+    let whose = name.map(|name| format!(" of cluster \"{name}\"")).unwrap_or_default();
+    let written = listed(&|option| option.text.clone());
+    report::explained_warning(
+        format!("values of options{whose} are not valid integers: {written}"),
+        Some("They are read as PL/Proxy 2 read them.".into()),
+        format!("To say the same, write {}. Times are whole seconds.", listed(&|option| option.taken_as.to_string())),
+    );
 }
 
 /// Closes idle connections that only a cluster that was replaced had a use for.

@@ -12,10 +12,14 @@ use super::refusal::Refusal;
 use super::values::{self, put_array};
 use crate::pg::arrays::ElementType;
 use crate::pg::binary_io::{HAS_INFINITE_INTERVALS, Receive, Send};
-use crate::pg::memory::OwnedContext;
+use crate::pg::memory::{self, OwnedContext};
 use crate::pg::tuples::Tuples;
 use crate::pg::{datum, encoding, varlena};
 use pgrx::pg_sys::{self, Datum, Oid};
+
+/// How many more bytes than here an array's element has over the wire, at most: its length, and an inner header. (Text that is
+/// converted makes room for itself.)
+const ELEMENT: usize = 24;
 
 /// The binary form of a type. `F` is the backend's function that reads or writes it, for types that we leave to it.
 #[derive(Debug)]
@@ -108,8 +112,8 @@ impl Binary<Receive> {
             Binary::Array(element_type, element) => {
                 let array = values::Array::decode(bytes, element_type.oid.to_u32())?;
                 let (mut values, mut nulls) = (Vec::new(), Vec::new());
-                values.reserve_exact(array.elements.count_left());
-                nulls.reserve_exact(array.elements.count_left());
+                memory::reserve(&mut values, array.elements.count_left());
+                memory::reserve(&mut nulls, array.elements.count_left());
                 for bytes in array.elements {
                     let value = bytes?.map(|bytes| element.read(bytes, scratch)).transpose()?;
                     nulls.push(value.is_none());
@@ -132,11 +136,12 @@ impl Binary<Send> {
         match self {
             Binary::Fixed(fixed) => fixed.encode(value.value() as u64, out),
             Binary::Uuid => out.extend_from_slice(&datum::uuid_bytes(value)),
-            Binary::Bytea => varlena::with_bytes(value, |bytes| out.extend_from_slice(bytes)),
-            Binary::Text => varlena::with_bytes(value, |bytes| out.extend_from_slice(&encoding::server_to_wire(bytes))),
+            Binary::Bytea => varlena::with_bytes(value, |bytes| memory::extend(out, bytes)),
+            Binary::Text => varlena::with_bytes(value, |bytes| memory::extend(out, &encoding::server_to_wire(bytes))),
             Binary::Own(send, _) => send.write(value, out),
             Binary::Array(element_type, _) => {
                 let array = element_type.open(value);
+                memory::reserve_ahead(out, array.size() + array.elements().len() * ELEMENT);
                 self.write_array(array.lengths(), array.lower_bounds(), array.elements(), out);
             }
         }
@@ -144,6 +149,7 @@ impl Binary<Send> {
 
     /// Appends an array of these elements, which must be an array's: counted from 1, or empty.
     pub fn write_elements(&self, elements: impl ExactSizeIterator<Item = Option<Datum>>, out: &mut Vec<u8>) {
+        memory::reserve_ahead(out, elements.len() * ELEMENT);
         match i32::try_from(elements.len()).expect("no more elements than a PostgreSQL array has") {
             0 => self.write_array(&[], &[], elements, out),
             length => self.write_array(&[length], &[1], elements, out),

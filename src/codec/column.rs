@@ -1,12 +1,14 @@
 //! Result columns.
 
 use super::binary::Binary;
+use super::text_form::TextForm;
 use crate::error::Problem;
 use crate::pg::binary_io::Receive;
 use crate::pg::encoding;
-use crate::pg::memory::OwnedContext;
+use crate::pg::memory::{self, OwnedContext};
 use crate::pg::tuples::Tuples;
 use crate::pg::type_io::{self, Input};
+use crate::pg::type_structure::check_domain;
 use crate::wire::Format;
 use pgrx::pg_sys::{self, Datum, Oid};
 use std::ffi::CStr;
@@ -17,7 +19,12 @@ pub struct ColumnCodec {
     oid: Oid,
     type_sql: String,
     input: Input,
+    /// The domain whose constraints are checked by themselves, after its base type has been read. Others check theirs while
+    /// they are read.
+    domain: Option<Oid>,
     binary: Option<Binary<Receive>>,
+    /// What its text depends on.
+    pub text_form: TextForm,
 }
 
 impl ColumnCodec {
@@ -25,10 +32,14 @@ impl ColumnCodec {
     pub fn of(oid: Oid, context: &OwnedContext) -> Result<ColumnCodec, Problem> {
         let name = type_io::type_name(oid).ok_or_else(|| Problem::NoSuchType(oid.to_u32()))?;
         if name.is_pseudo && oid != pg_sys::VOIDOID {
-            return Err(Problem::PseudoType { name: name.bare, oid: oid.to_u32() });
+            return Err(Problem::PseudoType { name: name.sql, oid: oid.to_u32() });
         }
         let binary = Binary::reader(oid, context);
-        Ok(ColumnCodec { oid, type_sql: name.sql, input: Input::of(oid, context), binary })
+        let text_form = TextForm::of(oid);
+        // The constraints are the user's code, which has nothing to do with the `search_path` for reading names.
+        let domain = (text_form.has_names() && name.base != oid).then_some(oid);
+        let input = Input::of(if domain.is_some() { name.base } else { oid }, context);
+        Ok(ColumnCodec { oid, type_sql: name.sql, input, domain, binary, text_form })
     }
 
     /// Whether the type is still called what the query calls it.
@@ -85,14 +96,24 @@ impl ColumnCodec {
                 binary.read(bytes, scratch).map(Some).map_err(|refusal| refusal.of_type(&self.type_sql))
             }
             // The input function of a domain wants to see a NULL, too.
-            (None, None) => Ok(self.input.read(None)),
+            (None, None) => Ok(self.read_text(None)),
             (Some(text), _) => {
+                let text = encoding::wire_to_server(text);
                 scratch.clear();
-                scratch.extend_from_slice(&encoding::wire_to_server(text));
+                memory::reserve_ahead(scratch, text.len() + 1);
+                scratch.extend_from_slice(&text);
                 scratch.push(0);
                 let text = CStr::from_bytes_with_nul(scratch).expect("checked: text of the server holds no NUL");
-                Ok(self.input.read(Some(text)))
+                Ok(self.read_text(Some(text)))
             }
         }
+    }
+
+    fn read_text(&self, text: Option<&CStr>) -> Option<Datum> {
+        let value = self.text_form.while_reading(|| self.input.read(text));
+        if let Some(domain) = self.domain {
+            check_domain(domain, value);
+        }
+        value
     }
 }

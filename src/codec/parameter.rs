@@ -1,6 +1,7 @@
 //! Arguments on their way out.
 
 use super::binary::Binary;
+use super::text_form::TextForm;
 use super::values;
 use crate::error::Problem;
 use crate::pg::arrays::ElementType;
@@ -8,7 +9,7 @@ use crate::pg::binary_io::Send;
 use crate::pg::memory::OwnedContext;
 use crate::pg::type_io::{self, Output, TypeName};
 use crate::wire::Format;
-use pgrx::pg_sys::{Datum, Oid};
+use pgrx::pg_sys::{self, Datum, Oid};
 
 /// How an argument of a type is written.
 #[derive(Debug)]
@@ -18,18 +19,21 @@ pub struct ParameterCodec {
     element_type: Option<ElementType>,
     output: Output,
     binary: Option<Binary<Send>>,
+    /// What its text depends on.
+    pub text_form: TextForm,
 }
 
 impl ParameterCodec {
     /// For an argument of this type; the functions' notes are kept in `context`.
     pub fn of(oid: Oid, context: &OwnedContext) -> Result<ParameterCodec, Problem> {
         let name = type_io::type_name(oid).ok_or_else(|| Problem::NoSuchType(oid.to_u32()))?;
-        if name.is_pseudo {
-            return Err(Problem::PseudoType { name: name.bare, oid: oid.to_u32() });
+        // A query that calls a function with `$1::void` calls it without that argument.
+        if name.is_pseudo && oid != pg_sys::VOIDOID {
+            return Err(Problem::PseudoType { name: name.sql, oid: oid.to_u32() });
         }
         let element_type = ElementType::of_array(oid).filter(|_| name.is_array);
         let (output, binary) = (Output::of(oid, context), Binary::writer(oid, context));
-        Ok(ParameterCodec { name, oid, element_type, output, binary })
+        Ok(ParameterCodec { name, oid, element_type, output, binary, text_form: TextForm::of(oid) })
     }
 
     /// Whether the type is still called what the query calls it.

@@ -11,6 +11,8 @@ pub enum Refusal {
     Truncated,
     #[error("it goes on after its end")]
     LeftOver,
+    #[error("invalid number of dimensions: {0}")]
+    NegativeDimensions(i32),
     #[error("{0} dimensions")]
     Dimensions(i32),
     #[error("array flags {0}")]
@@ -19,9 +21,10 @@ pub enum Refusal {
     ElementType { expected: u32, found: u32 },
     #[error("bad array size")]
     ArraySize,
-    #[error("array lower bound is too large: {0}")]
+    #[error("lower bound {0}")]
     LowerBound(i32),
-    /// The bytes are well-formed, but this isn't a value of the type, whose receive function says it in the same words.
+    /// The bytes are well-formed, but this isn't a value of the type, whose receive function says it in the same words. So does
+    /// that of arrays of the limits above.
     #[error("{0} out of range")]
     OutOfRange(&'static str),
 }
@@ -31,6 +34,9 @@ impl Refusal {
     pub fn of_type(self, type_sql: &str) -> Problem {
         match self {
             Refusal::OutOfRange(what) => Problem::OutOfRange(what),
+            Refusal::Dimensions(count) => Problem::ArrayDimensions(count),
+            Refusal::ArraySize => Problem::ArraySize,
+            Refusal::LowerBound(bound) => Problem::ArrayLowerBound(bound),
             reason => Problem::BinaryValue { type_sql: type_sql.to_owned(), reason: reason.to_string() },
         }
     }

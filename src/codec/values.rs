@@ -18,15 +18,13 @@ pub const MAX_DIMENSIONS: usize = 6;
 /// As in PostgreSQL (`MaxArraySize`).
 const MAX_ELEMENTS: usize = 0x3fff_ffff / 8;
 
-/// Appends a value, of which `write` appends the bytes.
-///
-/// # Panics
-/// If they are 2 GB or more, which neither server would take in one message.
+/// Appends a value, of which `write` appends the bytes. If they are 2 GB or more, their length is wrong; no message can be so
+/// long, and who sends it has to look.
 pub fn put_value(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
     let start = out.len();
     out.extend_from_slice(&[0; 4]);
     write(out);
-    let length = i32::try_from(out.len() - start - 4).expect("a value of less than 2 GB");
+    let length = i32::try_from(out.len() - start - 4).unwrap_or(i32::MAX);
     out[start..start + 4].copy_from_slice(&length.to_be_bytes());
 }
 
@@ -82,8 +80,10 @@ impl<'a> Array<'a> {
     pub fn decode(bytes: &'a [u8], element_type: u32) -> Result<Array<'a>, Refusal> {
         let mut rest = bytes;
         let dimensions = take_int(&mut rest)?;
-        if usize::try_from(dimensions).map_or(true, |count| count > MAX_DIMENSIONS) {
-            return Err(Refusal::Dimensions(dimensions));
+        match usize::try_from(dimensions) {
+            Err(_) => return Err(Refusal::NegativeDimensions(dimensions)),
+            Ok(count) if count > MAX_DIMENSIONS => return Err(Refusal::Dimensions(dimensions)),
+            Ok(_) => {}
         }
         let flags = take_int(&mut rest)?;
         if !matches!(flags, 0 | 1) {
@@ -223,7 +223,7 @@ mod tests {
         let refusal = |numbers: &[i32]| decoded(&header(numbers)).unwrap_err();
         assert_eq!(refusal(&[]), Truncated);
         assert_eq!(refusal(&[0, 0]), Truncated);
-        assert_eq!(refusal(&[-1, 0, 23]), Dimensions(-1));
+        assert_eq!(refusal(&[-1, 0, 23]), NegativeDimensions(-1));
         assert_eq!(refusal(&[7, 0, 23]), Dimensions(7));
         assert_eq!(refusal(&[i32::MAX, 0, 23]), Dimensions(i32::MAX));
         assert_eq!(refusal(&[0, 2, 23]), Flags(2));
@@ -245,6 +245,19 @@ mod tests {
         assert_eq!(refusal(&[1, 0, 23, 1, 1, 4, 7, -1]), LeftOver);
         assert_eq!(refusal(&[0, 0, 23, -1]), LeftOver);
         assert_eq!(refusal(&[1, 0, 23, 0, 1, 0]), LeftOver);
+    }
+
+    #[test]
+    fn limits_are_told_as_postgresql_does() {
+        for (numbers, text) in [
+            (&[7, 0, 23][..], "number of array dimensions (7) exceeds the maximum allowed (6)"),
+            (&[1, 0, 23, MAX_ELEMENTS as i32 + 1, 1], "array size exceeds the maximum allowed (134217727)"),
+            (&[1, 0, 23, -1, 1], "array size exceeds the maximum allowed (134217727)"),
+            (&[1, 0, 23, 2, i32::MAX, -1, -1], "array lower bound is too large: 2147483647"),
+        ] {
+            let problem = decoded(&header(numbers)).unwrap_err().of_type("_int4");
+            assert_eq!((problem.to_string().as_str(), problem.sqlstate(false)), (text, *b"54000"));
+        }
     }
 
     proptest! {

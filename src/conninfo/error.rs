@@ -7,6 +7,12 @@ use std::path::PathBuf;
 /// Why a connection string cannot be used. The texts are libpq's wherever libpq has one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConninfoError {
+    // size
+    #[error("connection info string is too long: {0} bytes (maximum {max})", max = super::settings::LONGEST)]
+    TooLong(usize),
+    #[error("too many hosts: {0} (maximum {max})", max = super::hosts::MOST)]
+    TooManyHosts(usize),
+
     // key=value syntax
     #[error("missing \"=\" after \"{0}\" in connection info string")]
     MissingEquals(String),

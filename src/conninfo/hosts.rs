@@ -26,6 +26,9 @@ impl fmt::Display for Host {
     }
 }
 
+/// How many hosts a connection string may list. libpq has no limit, but it doesn't get its strings from others.
+pub(super) const MOST: usize = 1000;
+
 /// Where a server listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Address {
@@ -137,6 +140,9 @@ pub(super) fn locate(settings: &Settings, defaults: &Defaults) -> Result<Vec<Loc
     let ports = list(settings, "port");
 
     let count = [&addresses, &hosts].into_iter().map(Vec::len).find(|&length| length > 0).unwrap_or(1);
+    if count > MOST {
+        return Err(ConninfoError::TooManyHosts(count));
+    }
     if !hosts.is_empty() && hosts.len() != count {
         return Err(ConninfoError::HostCount { hosts: hosts.len(), addresses: count });
     }

@@ -2,6 +2,7 @@
 //!
 //! Owns who may have access to the file, and its syntax.
 
+use std::io;
 use std::path::Path;
 
 use super::environment::Environment;
@@ -23,13 +24,17 @@ pub(super) struct PasswordFile {
 }
 
 impl PasswordFile {
-    /// Opens the file. One that is missing is as an empty one; so is one that others may read or
-    /// that is not a plain file, with a warning.
+    /// Opens the file. One that is missing is as an empty one; so is one that others may read, that
+    /// is not a plain file or that is too large, with a warning.
     pub(super) fn open(path: &Path, environment: &dyn Environment) -> (Self, Option<String>) {
-        let Ok(file) = environment.read_file(path) else {
-            return (Self::default(), None);
-        };
         let shown = path.display();
+        let file = match environment.read_file(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
+                return (Self::default(), Some(format!("password file \"{shown}\" is too large")));
+            }
+            Err(_) => return (Self::default(), None),
+        };
         if !file.is_plain_file {
             let warning = format!("password file \"{shown}\" is not a plain file");
             return (Self::default(), Some(warning));

@@ -1,12 +1,13 @@
 //! The real [`Environment`]: this process's variables and the file system.
 //!
-//! The only file of the module that touches `std::env` and `std::fs`.
+//! The only file of the module that touches `std::env` and the file system.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::{env, fs, io};
+use std::{env, io};
 
 use super::environment::{Environment, FileText};
+use crate::plain_file;
 
 /// This process, with the user name that its caller looked up (a name for the effective user id
 /// needs the system's user database).
@@ -22,17 +23,17 @@ impl Environment for ProcessEnvironment {
     }
 
     fn read_file(&self, path: &Path) -> io::Result<FileText> {
-        // Looking first, since opening a FIFO would block.
-        let metadata = fs::metadata(path)?;
-        let contents = match metadata.is_file() {
-            true => fs::read(path)?,
-            false => Vec::new(),
-        };
-        Ok(FileText {
-            contents: String::from_utf8_lossy(&contents).into_owned(),
-            mode: metadata.permissions().mode() & 0o7777,
-            is_plain_file: metadata.is_file(),
-        })
+        match plain_file::read(path) {
+            Ok((contents, metadata)) => Ok(FileText {
+                contents: String::from_utf8_lossy(&contents).into_owned(),
+                mode: metadata.permissions().mode() & 0o7777,
+                is_plain_file: true,
+            }),
+            Err(error) if plain_file::is_other(&error) => {
+                Ok(FileText { contents: String::new(), mode: 0, is_plain_file: false })
+            }
+            Err(error) => Err(error),
+        }
     }
 
     fn home_dir(&self) -> Option<PathBuf> {

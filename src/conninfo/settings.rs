@@ -12,6 +12,9 @@ use super::options;
 use super::secret::HIDDEN;
 use super::uri;
 
+/// How many bytes a connection string may have. libpq has no limit, but it doesn't get its strings from others.
+pub(super) const LONGEST: usize = 1024 * 1024;
+
 /// The keywords and values of one connection string, as written.
 ///
 /// A keyword that was written twice has its last value. An empty value is kept, since libpq lets
@@ -25,6 +28,9 @@ impl Settings {
     /// Reads a URI when the text starts with `postgresql://` or `postgres://`, else a list of
     /// `key = value` (libpq, `parse_connection_string`).
     pub fn parse(connstr: &str) -> Result<Self, ConninfoError> {
+        if connstr.len() > LONGEST {
+            return Err(ConninfoError::TooLong(connstr.len()));
+        }
         match uri::strip_scheme(connstr) {
             Some(after_scheme) => uri::parse(connstr, after_scheme),
             None => keyvalue::parse(connstr),

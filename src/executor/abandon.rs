@@ -1,19 +1,29 @@
 //! Ending a call that has failed: no query of ours is left running, and no connection is reused in an unknown state. And
 //! ending all calls, when the backend exits.
+//!
+//! The call may have failed because something has run out, and may have to be ended because the postmaster is dead. So nothing
+//! here raises an ERROR, and the wait needs no descriptor ([`reactor::run_to_the_end`]). A request does need one for its
+//! connection; those that get none wait until others are done with theirs.
 
 use super::dispatch::Dispatch;
 use super::shard_query::ShardQuery;
 use super::under_way::Running;
-use crate::pg::interrupts;
 use crate::pg::waitevent::WaitEvent;
-use crate::pool::Cancelling;
-use crate::reactor::{self, Interrupts, Liveness, Progress, Socket, Work};
+use crate::pool::{Canceller, Cancelling, Delivery};
+use crate::reactor::{self, Liveness, Progress, Socket, Work};
 use std::convert::Infallible;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 /// How long the caller's error may be delayed. A shard answers a cancel request within milliseconds; one that doesn't is
 /// in trouble, and its connection is closed.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How long at the most if requests had to wait for descriptors: each has its time from when it got one.
+const LONGEST: Duration = Duration::from_secs(10);
+
+/// When to look for a descriptor again, if no request that ends tells of one.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// How long one message may take. One that has begun is on its way; if it doesn't arrive, that isn't the shard's doing, and
 /// waiting for it helps nobody.
@@ -54,7 +64,7 @@ pub fn cancel(queries: &mut [ShardQuery<'_>]) {
         .collect();
     for ending in finish(endings) {
         // A request that is still on its way might hit the next query.
-        ending.query.connection.in_doubt |= !ending.is_over();
+        ending.query.connection.in_doubt |= !ending.is_over() || ending.is_unclear;
     }
 }
 
@@ -69,16 +79,19 @@ fn finish<Q: Query>(endings: Vec<Ending<Q>>) -> Vec<Ending<Q>> {
     if endings.is_empty() {
         return endings;
     }
-    let mut work = Endings { endings, deadline: Instant::now() + PATIENCE };
-    let _held = interrupts::hold();
-    let Ok(()) = reactor::run(&mut work, &mut None, WaitEvent::Cancel, Interrupts::Hold);
+    let now = Instant::now();
+    let mut work = Endings { endings, deadline: now + PATIENCE, end: now + LONGEST };
+    reactor::run_to_the_end(&mut work, WaitEvent::Cancel);
     work.endings
 }
 
 /// A query that can be ended.
 trait Query {
-    /// Asks its server to cancel it.
-    fn cancel(&mut self) -> Cancelling;
+    /// What it takes to cancel it.
+    fn canceller(&self) -> &Canceller;
+
+    /// Its server is being asked to cancel it.
+    fn is_asked(&mut self) {}
 
     /// Where its answer comes.
     fn socket(&self) -> &Socket;
@@ -91,9 +104,12 @@ trait Query {
 }
 
 impl Query for &mut ShardQuery<'_> {
-    fn cancel(&mut self) -> Cancelling {
+    fn canceller(&self) -> &Canceller {
+        self.connection.canceller()
+    }
+
+    fn is_asked(&mut self) {
         self.cancel_requests += 1;
-        self.connection.canceller().request()
     }
 
     fn socket(&self) -> &Socket {
@@ -111,8 +127,8 @@ impl Query for &mut ShardQuery<'_> {
 }
 
 impl Query for Running {
-    fn cancel(&mut self) -> Cancelling {
-        self.canceller.request()
+    fn canceller(&self) -> &Canceller {
+        &self.canceller
     }
 
     fn socket(&self) -> &Socket {
@@ -136,20 +152,22 @@ impl Query for Running {
 struct Ending<Q> {
     query: Q,
     request: Request,
-    /// How long to wait before the next request, and when it is too late for one.
+    /// How long to wait before the next request, and when it is too late for one; `None` if there was none yet.
     pause: Duration,
-    last: Instant,
+    last: Option<Instant>,
+    /// Whether a request was answered by something that isn't a server's, so that it may still be on its way.
+    is_unclear: bool,
     /// Whether the answer has ended.
     ended: bool,
     /// The message that is just arriving, and until when it must be here.
     unfinished: Option<(u64, Instant)>,
-    /// Whether its sockets are others than at the last wait.
-    changed: bool,
 }
 
 enum Request {
     /// The query has ended already; only the end of the answer is to come.
     Needless,
+    /// It is to be made as soon as there is a descriptor for it.
+    Queued,
     /// It is on its way.
     UnderWay(Cancelling),
     /// The server has taken it, or can't be reached for it. If that doesn't end the query, there is another one then.
@@ -157,14 +175,12 @@ enum Request {
 }
 
 impl<Q: Query> Ending<Q> {
-    fn of(mut query: Q) -> Ending<Q> {
-        let request = Request::UnderWay(query.cancel());
-        Ending::with(query, request)
+    fn of(query: Q) -> Ending<Q> {
+        Ending::with(query, Request::Queued)
     }
 
     fn with(query: Q, request: Request) -> Ending<Q> {
-        let last = Instant::now() + LAST;
-        Ending { query, request, pause: REPEAT, last, ended: false, unfinished: None, changed: false }
+        Ending { query, request, pause: REPEAT, last: None, is_unclear: false, ended: false, unfinished: None }
     }
 
     fn is_over(&self) -> bool {
@@ -174,12 +190,36 @@ impl<Q: Query> Ending<Q> {
     /// Whether there is no point in waiting for it any longer.
     fn is_hopeless(&self) -> bool {
         let is_late = self.unfinished.is_some_and(|(_, until)| until <= Instant::now());
-        is_late && !matches!(self.request, Request::UnderWay(_))
+        is_late && !matches!(self.request, Request::UnderWay(_) | Request::Queued)
+    }
+
+    /// Asks the server to cancel it, if there is a descriptor for that. Returns whether there is.
+    fn ask(&mut self) -> bool {
+        let mut cancelling = self.query.canceller().request();
+        let polled = cancelling.poll();
+        if polled == Poll::Ready(Delivery::NoDescriptor) {
+            return false;
+        }
+        self.query.is_asked();
+        self.last.get_or_insert_with(|| Instant::now() + LAST);
+        match polled {
+            Poll::Ready(delivery) => self.asked(delivery),
+            Poll::Pending => self.request = Request::UnderWay(cancelling),
+        }
+        true
+    }
+
+    /// The request has come to its end.
+    fn asked(&mut self, delivery: Delivery) {
+        self.is_unclear |= delivery == Delivery::Unclear;
+        let again = Some(Instant::now() + self.pause).filter(|again| self.last.is_some_and(|last| *again <= last));
+        self.pause *= 2;
+        self.request = Request::Made { again };
     }
 
     /// Goes on without waiting. The request first: an answer may have no end without it.
     fn advance(&mut self) -> Progress {
-        self.changed |= self.advance_request();
+        self.advance_request();
         if self.ended {
             return Progress::Waiting;
         }
@@ -190,45 +230,41 @@ impl<Q: Query> Ending<Q> {
         }
         if progress == Progress::Done {
             self.ended = true;
-            self.changed = true;
+            if matches!(self.request, Request::Queued) {
+                self.request = Request::Needless;
+            }
         }
         progress
     }
 
-    fn advance_request(&mut self) -> bool {
-        let mut changed = false;
-        loop {
-            match &mut self.request {
-                Request::UnderWay(cancelling) => {
-                    if cancelling.poll().is_pending() {
-                        return changed | cancelling.socket_changed();
-                    }
-                    let again = Some(Instant::now() + self.pause).filter(|again| *again <= self.last);
-                    self.pause *= 2;
-                    self.request = Request::Made { again };
+    fn advance_request(&mut self) {
+        match &mut self.request {
+            Request::UnderWay(cancelling) => {
+                if let Poll::Ready(delivery) = cancelling.poll() {
+                    self.asked(delivery);
                 }
-                Request::Made { again: Some(again) } if !self.ended && *again <= Instant::now() => {
-                    self.request = Request::UnderWay(self.query.cancel());
-                }
-                Request::Made { .. } | Request::Needless => return changed,
             }
-            changed = true;
+            Request::Made { again: Some(again) } if !self.ended && *again <= Instant::now() => {
+                self.request = Request::Queued;
+            }
+            Request::Made { .. } | Request::Needless | Request::Queued => {}
         }
     }
 
-    fn sockets(&self) -> impl Iterator<Item = Socket> {
-        let answer = (!self.ended).then(|| self.query.socket().clone());
-        let request = match &self.request {
-            Request::UnderWay(cancelling) => cancelling.socket(),
-            Request::Made { .. } | Request::Needless => None,
-        };
-        answer.into_iter().chain(request)
+    fn each_socket(&self, visit: &mut dyn FnMut(&Socket)) {
+        if !self.ended {
+            visit(self.query.socket());
+        }
+        if let Request::UnderWay(cancelling) = &self.request {
+            cancelling.socket().iter().for_each(visit);
+        }
     }
 
     fn deadline(&self) -> Option<Instant> {
         let request = match &self.request {
             Request::UnderWay(cancelling) => cancelling.deadline(),
             Request::Made { again } if !self.ended => *again,
+            Request::Queued => Some(Instant::now() + LOOK),
             _ => None,
         };
         // What has passed was acted upon; waiting for it again would be no waiting.
@@ -239,7 +275,24 @@ impl<Q: Query> Ending<Q> {
 
 struct Endings<Q> {
     endings: Vec<Ending<Q>>,
+    /// When there is no patience left, as far as it is known yet; and at the latest.
     deadline: Instant,
+    end: Instant,
+}
+
+impl<Q: Query> Endings<Q> {
+    /// Makes the requests that there are descriptors for now.
+    fn ask(&mut self) {
+        for ending in self.endings.iter_mut().filter(|ending| matches!(ending.request, Request::Queued)) {
+            let is_first = ending.last.is_none();
+            if !ending.ask() {
+                return;
+            }
+            if is_first {
+                self.deadline = self.end.min(Instant::now() + PATIENCE);
+            }
+        }
+    }
 }
 
 impl<Q: Query> Work for Endings<Q> {
@@ -250,6 +303,7 @@ impl<Q: Query> Work for Endings<Q> {
         for ending in &mut self.endings {
             busy |= ending.advance() == Progress::Busy;
         }
+        self.ask();
         let is_over = |ending: &Ending<Q>| ending.is_over() || ending.is_hopeless();
         let over = self.endings.iter().all(is_over) || self.deadline <= Instant::now();
         Ok(match over {
@@ -259,16 +313,8 @@ impl<Q: Query> Work for Endings<Q> {
         })
     }
 
-    fn sockets(&self) -> Vec<Socket> {
-        self.endings.iter().flat_map(Ending::sockets).collect()
-    }
-
-    fn sockets_changed(&mut self) -> bool {
-        let mut changed = false;
-        for ending in &mut self.endings {
-            changed |= std::mem::take(&mut ending.changed);
-        }
-        changed
+    fn each_socket(&self, visit: &mut dyn FnMut(&Socket)) {
+        self.endings.iter().for_each(|ending| ending.each_socket(visit));
     }
 
     fn deadline(&self) -> Option<Instant> {

@@ -5,7 +5,8 @@ use crate::cluster::ClusterOptions;
 use crate::error::Problem;
 use crate::pg::waitevent::WaitEvent;
 use crate::pool::{self, Checkout, Found, Key, Opening};
-use crate::reactor::{self, Interrupts, Progress, Socket, Work};
+use crate::reactor::{self, Progress, Socket, Work};
+use crate::report;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -29,6 +30,10 @@ impl Limits {
 pub fn connect(keys: Vec<Key>, limits: Limits, observations: &mut [Observation]) -> Result<Vec<Checkout>, Problem> {
     // All that there are come first: opening one may mean to close another one that is idle.
     let found: Vec<_> = keys.iter().map(|key| pool::checkout(key, limits.lifetime)).collect();
+    if found.iter().any(|found| found.connection.is_none()) {
+        // Here, because next to opening one it costs nothing.
+        report::misspelt_settings();
+    }
     let mut slots = Vec::with_capacity(keys.len());
     for (number, (key, Found { connection, was_stale })) in keys.into_iter().zip(found).enumerate() {
         slots.push(match connection {
@@ -42,9 +47,9 @@ pub fn connect(keys: Vec<Key>, limits: Limits, observations: &mut [Observation])
             }
         });
     }
-    let mut connecting = Connecting { slots, observations, changed: false };
+    let mut connecting = Connecting { slots, observations };
     // Interrupted or failed, it just drops: half-open sockets are closed, and nothing has run anywhere.
-    reactor::run(&mut connecting, &mut None, WaitEvent::Connect, Interrupts::Serve)?;
+    reactor::run(&mut connecting, WaitEvent::Connect)?;
     Ok(connecting.slots.into_iter().filter_map(Slot::connection).collect())
 }
 
@@ -84,8 +89,6 @@ impl Slot {
 struct Connecting<'o> {
     slots: Vec<Slot>,
     observations: &'o mut [Observation],
-    /// Whether the set of sockets is another one than at the last wait.
-    changed: bool,
 }
 
 impl Connecting<'_> {
@@ -109,23 +112,15 @@ impl Work for Connecting<'_> {
                 Poll::Ready(connection) => {
                     *slot = Slot::Open(connection);
                     self.observations[number].opened = Some(Instant::now());
-                    self.changed = true;
                 }
-                Poll::Pending => {
-                    self.changed |= opening.socket_changed();
-                    waiting = true;
-                }
+                Poll::Pending => waiting = true,
             }
         }
         Ok(if waiting { Progress::Waiting } else { Progress::Done })
     }
 
-    fn sockets(&self) -> Vec<Socket> {
-        self.openings().filter_map(Opening::socket).collect()
-    }
-
-    fn sockets_changed(&mut self) -> bool {
-        std::mem::take(&mut self.changed)
+    fn each_socket(&self, visit: &mut dyn FnMut(&Socket)) {
+        self.openings().filter_map(Opening::socket).for_each(|socket| visit(&socket));
     }
 
     fn deadline(&self) -> Option<Instant> {

@@ -33,11 +33,11 @@ pub fn portal() -> Result<&'static str, Problem> {
 }
 
 fn current() -> usize {
-    match portals::active_name() {
+    portals::with_active_name(|name| match name {
         // Nearly always: what a client runs, or another plproxy.
         Some(name) if name.is_empty() => 0,
         Some(name) if let Some(depth) = PORTALS.iter().position(|&portal| portal == name) => depth + 1,
         // A query inside of a function, which may be in such a portal.
         _ => PORTALS.iter().position(|portal| portals::exists(portal)).map_or(0, |depth| depth + 1),
-    }
+    })
 }

@@ -8,7 +8,7 @@ use crate::function::Reading;
 use crate::pg::elog;
 use crate::pg::interrupts::Unwinding;
 use crate::pool::Checkout;
-use crate::reactor::{Progress, Socket, Watch, Work};
+use crate::reactor::{Progress, Socket, Work};
 use crate::wire::{Arguments, Rows};
 use std::rc::Rc;
 use std::time::Instant;
@@ -61,19 +61,6 @@ impl<'e, 'f> Dispatch<'e, 'f> {
         observation::unwound(self.observations, unwinding, self.looked_at);
     }
 
-    /// The wait set of these connections, if an earlier call of the same ones has left one.
-    pub fn take_watch(&mut self) -> Option<Watch> {
-        match &mut self.queries[..] {
-            [] => None,
-            [query] => query.connection.watch.take(),
-            [first, ..] => {
-                let watch = first.connection.group_watch.take()?;
-                let sockets = self.queries.iter().map(|query| query.connection.socket());
-                watch.is_of(sockets).then_some(watch)
-            }
-        }
-    }
-
     /// Takes rows that were put aside.
     fn catch_up(&mut self) -> Result<Progress, Problem> {
         let Some(query) = self.queries.get_mut(self.output.turn()) else {
@@ -95,14 +82,9 @@ impl<'e, 'f> Dispatch<'e, 'f> {
         }
     }
 
-    /// Gives the connections back, with the wait set for a later call.
-    pub fn into_connections(mut self, watch: Option<Watch>) -> Vec<Checkout> {
+    /// Gives the connections back.
+    pub fn into_connections(mut self) -> Vec<Checkout> {
         self.conclude();
-        match &mut self.queries[..] {
-            [] => {}
-            [query] => query.connection.watch = watch,
-            [first, ..] => first.connection.group_watch = watch,
-        }
         self.queries.into_iter().map(|query| query.connection).collect()
     }
 }
@@ -167,8 +149,9 @@ impl Work for Dispatch<'_, '_> {
         Ok(progress)
     }
 
-    fn sockets(&self) -> Vec<Socket> {
-        self.queries.iter().map(|query| query.connection.socket().clone()).collect()
+    fn each_socket(&self, visit: &mut dyn FnMut(&Socket)) {
+        let waiting = self.queries.iter().filter(|query| !query.is_finished());
+        waiting.for_each(|query| visit(query.connection.socket()));
     }
 
     fn deadline(&self) -> Option<Instant> {

@@ -1,7 +1,9 @@
 //! What a call would do, or has done: for people to read, and for tools.
 //!
-//! Whoever wants to know has the function called, as PostgreSQL calls it, by [`plan`] or [`analyze`]. The call then comes here
-//! by the way of every call, so what it says is what a call does: as the same role, with the same settings.
+//! The function is called as PostgreSQL calls it, through [`plan`] or [`analyze`]. The call then comes here by the way of
+//! every call, so what is said is what a call does: as the same role, with the same settings. It is that one call and no
+//! other which is explained: it is known by PostgreSQL's record of it, and what its arguments, its hash function and
+//! whatever else runs before, inside or after it call are calls as always.
 
 use super::observation::{Observation, Observations};
 use super::plan::Plan;
@@ -9,8 +11,9 @@ use super::route::Share;
 use crate::cluster;
 use crate::conninfo;
 use crate::error::Problem;
-use crate::function::Function;
+use crate::function::{Destination, Function, Name};
 use crate::pg::calls::Call;
+use crate::pg::roles;
 use crate::pool;
 use crate::wire::Format;
 use pgrx::pg_sys::{Datum, Oid};
@@ -34,9 +37,22 @@ pub struct Explanation {
     /// `None` if only the shard can tell what they are.
     columns: Option<Vec<ResultColumn>>,
     partitions: Vec<PartitionFacts>,
+    #[serde(skip)]
+    told: Told,
     /// How long the call took, from when it had been decided where it goes.
     #[serde(skip_serializing_if = "Option::is_none")]
     total_time: Option<f64>,
+}
+
+/// To whom the connection strings may be told. A SECURITY DEFINER function has found them with its owner's privileges.
+#[derive(Clone, Copy, Debug)]
+enum Told {
+    /// They are in a function's body.
+    Everybody,
+    /// To those who have this role's privileges.
+    Role(Oid),
+    /// To those who may see the cluster's.
+    Cluster,
 }
 
 #[derive(Debug, Serialize)]
@@ -44,7 +60,7 @@ struct ClusterFacts {
     name: String,
     /// `functions` or `server`.
     source: &'static str,
-    version: Option<i32>,
+    version: Option<cluster::Version>,
     partitions: usize,
 }
 
@@ -70,6 +86,8 @@ struct PartitionFacts {
     /// `None` for a CONNECT.
     partition: Option<usize>,
     connection_string: Option<String>,
+    #[serde(skip)]
+    is_hidden: bool,
     /// Whether there is an idle connection.
     is_connected: bool,
     /// Under SPLIT how many elements it gets.
@@ -96,15 +114,18 @@ struct Run {
     bytes_in: u64,
 }
 
+/// What stands for a connection string that isn't shown, as in `pg_stat_activity`.
+const HIDDEN: &str = "<insufficient privilege>";
+
 /// What is wanted of a call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Wanted {
     #[default]
     Result,
-    /// Of the next call, which must be this function's: only the plan.
-    Plan(Oid),
-    /// Of the last call of this function that comes to its end: the result, and what happened.
-    Analysis(Oid),
+    /// Of this call: only the plan.
+    Plan(Call),
+    /// Of this call: the result, and what happened.
+    Analysis(Call),
 }
 
 thread_local! {
@@ -112,18 +133,17 @@ thread_local! {
     static EXPLANATION: RefCell<Option<Explanation>> = const { RefCell::new(None) };
 }
 
-/// What the call of `function` that `run` makes, before any other one, would do. It isn't executed. `None` if there was none.
-pub fn plan(function: Oid, run: impl FnOnce()) -> Option<Explanation> {
-    explain(Wanted::Plan(function), run)
+/// What `call`, which `make` makes, would do. It isn't executed.
+pub fn plan(call: Call, make: &dyn Fn()) -> Option<Explanation> {
+    explain(Wanted::Plan(call), make)
 }
 
-/// What the call of `function` that `run` makes does: the last one to end, as those in its arguments, or inside of it, end
-/// before. `None` if there was none.
-pub fn analyze(function: Oid, run: impl FnOnce()) -> Option<Explanation> {
-    explain(Wanted::Analysis(function), run)
+/// What `call`, which `make` makes, does.
+pub fn analyze(call: Call, make: &dyn Fn()) -> Option<Explanation> {
+    explain(Wanted::Analysis(call), make)
 }
 
-fn explain(wanted: Wanted, run: impl FnOnce()) -> Option<Explanation> {
+fn explain(wanted: Wanted, make: &dyn Fn()) -> Option<Explanation> {
     struct Restore(Wanted);
     impl Drop for Restore {
         // Safe during abort: sets a variable.
@@ -133,13 +153,13 @@ fn explain(wanted: Wanted, run: impl FnOnce()) -> Option<Explanation> {
     }
     let _restore = Restore(WANTED.replace(wanted));
     EXPLANATION.take();
-    run();
+    make();
     EXPLANATION.take()
 }
 
 /// Whether this call is to be explained instead of executed. What it calls itself, hash functions say, is executed.
 pub fn takes_over(call: Call) -> bool {
-    let takes_over = WANTED.get() == Wanted::Plan(call.function());
+    let takes_over = WANTED.get() == Wanted::Plan(call);
     if takes_over {
         WANTED.set(Wanted::Result);
     }
@@ -148,7 +168,7 @@ pub fn takes_over(call: Call) -> bool {
 
 /// Whether it is to be said what happened in this call.
 pub fn is_wanted(call: Call) -> bool {
-    WANTED.get() == Wanted::Analysis(call.function())
+    WANTED.get() == Wanted::Analysis(call)
 }
 
 /// This call, of which [`is_wanted`] has said so, has come to its end.
@@ -178,6 +198,22 @@ pub fn take_over(function: &Function, call: Call) -> Result<Datum, Problem> {
 }
 
 impl Explanation {
+    /// As the current user may see it.
+    pub fn for_current_user(mut self) -> Explanation {
+        let is_visible = match (self.told, &self.cluster) {
+            (Told::Everybody, _) => true,
+            (Told::Role(role), _) => roles::has_privileges_of(role),
+            (Told::Cluster, Some(cluster)) => cluster::find_cached(&cluster.name).is_some_and(|it| it.is_visible()),
+            (Told::Cluster, None) => false,
+        };
+        if !is_visible {
+            for partition in &mut self.partitions {
+                (partition.connection_string, partition.is_hidden) = (None, true);
+            }
+        }
+        self
+    }
+
     fn of(plan: &Plan<'_>) -> Explanation {
         let Plan { function, shape, .. } = plan;
         let parameters = shape.query.parameters.iter().enumerate().map(|(index, &argument)| Parameter {
@@ -194,6 +230,11 @@ impl Explanation {
             parameters: parameters.collect(),
             columns: columns(plan),
             partitions: partitions(plan),
+            told: match &function.destination {
+                Destination::Connect(Name::Literal(_)) => Told::Everybody,
+                Destination::Connect(_) => Told::Role(roles::current_user()),
+                Destination::Cluster(..) => Told::Cluster,
+            },
             total_time: None,
         }
     }
@@ -260,6 +301,7 @@ fn partition_facts(plan: &Plan<'_>, partition: usize) -> PartitionFacts {
     PartitionFacts {
         partition: plan.access.name().map(|_| partition),
         connection_string: conninfo::without_secrets(&key.connstr),
+        is_hidden: false,
         is_connected: pool::entries().iter().any(|entry| !entry.is_in_use() && entry.key == key),
         elements: None,
         run: None,
@@ -280,7 +322,7 @@ impl Display for Explanation {
         if let Some(cluster) = &self.cluster {
             let plural = if cluster.partitions == 1 { "" } else { "s" };
             write!(out, "  Cluster: {}, {} partition{plural}, from ", cluster.name, cluster.partitions)?;
-            match cluster.version {
+            match &cluster.version {
                 Some(version) => writeln!(out, "functions, version {version}")?,
                 None => writeln!(out, "a foreign server")?,
             }
@@ -309,7 +351,11 @@ impl Display for PartitionFacts {
             None => write!(out, "  -> ")?,
         }
         let connection = if self.is_connected { "connected" } else { "to be connected" };
-        let connstr = self.connection_string.as_deref().unwrap_or(conninfo::NOT_A_CONNECTION_STRING);
+        let connstr = match &self.connection_string {
+            Some(connstr) => connstr,
+            None if self.is_hidden => HIDDEN,
+            None => conninfo::NOT_A_CONNECTION_STRING,
+        };
         write!(out, "{connstr} ({connection}")?;
         if let Some(elements) = self.elements {
             write!(out, ", {elements} element{}", if elements == 1 { "" } else { "s" })?;

@@ -47,6 +47,7 @@ mod rows;
 mod shard_query;
 mod split;
 mod spool;
+mod text_settings;
 mod under_way;
 
 pub use ping::{Finding, Server, ping};
@@ -54,10 +55,11 @@ pub use ping::{Finding, Server, ping};
 use crate::error::{Problem, Result};
 use crate::function::Function;
 use crate::pg::calls::Call;
+use crate::pg::encoding;
 use crate::pg::interrupts;
 use crate::pg::waitevent::WaitEvent;
 use crate::pool::Checkout;
-use crate::reactor::{self, Interrupts};
+use crate::reactor;
 use crate::settings;
 use crate::stat::Statistics;
 use crate::wire::Arguments;
@@ -75,10 +77,11 @@ pub fn execute(function: &Function, call: Call) -> Result<Datum, Problem> {
     let portal = depth::portal()?;
     let plan = &Plan::of(function, call)?;
     let statistics = Statistics::of(plan.access.role(), plan.access.name().map(AsRef::as_ref));
-    let arguments = plan.arguments(call)?;
+    let (arguments, read_there) = plan.arguments(call)?;
     let request = Request {
         shape: &plan.shape,
         text_only: plan.text_only(),
+        read_there,
         prepare: plan.prepare,
         portal,
         longest_message: settings::longest_message(),
@@ -126,6 +129,7 @@ impl Execution<'_> {
         for (connection, observation) in connections.iter().zip(self.observations.current()) {
             connection.entry().used_for(plan.access.name().map(|name| (name, observation.partition)));
         }
+        let beyond_ascii = encoding::beyond_ascii();
         let deadline = options.query_timeout.map(|timeout| Instant::now() + timeout);
         if !connections.is_empty() && !self.request.shape.is_rehearsed() {
             let others = connections.split_off(1);
@@ -133,7 +137,10 @@ impl Execution<'_> {
             connections.extend(others);
             self.request.shape.set_rehearsed();
         }
-        self.converse(false, connections, deadline)?;
+        let connections = self.converse(false, connections, deadline)?;
+        if encoding::beyond_ascii() != beyond_ascii {
+            connections.iter().try_for_each(|connection| connection.check_encoding())?;
+        }
         self.output.finish()
     }
 
@@ -150,10 +157,9 @@ impl Execution<'_> {
         let observations = self.observations.current();
         let mut dispatch =
             Dispatch::new(label, &request, connections, arguments, deadline, &mut self.output, observations)?;
-        let mut watch = dispatch.take_watch();
         // An ERROR that unwinds out of here (an interrupt, an input function's) is held until the shards have been told.
-        match interrupts::catch(|| reactor::run(&mut dispatch, &mut watch, WaitEvent::Execute, Interrupts::Serve)) {
-            Ok(Ok(())) => Ok(dispatch.into_connections(watch)),
+        match interrupts::catch(|| reactor::run(&mut dispatch, WaitEvent::Execute)) {
+            Ok(Ok(())) => Ok(dispatch.into_connections()),
             Ok(Err(problem)) => {
                 dispatch.failed(&problem);
                 match problem {

@@ -34,10 +34,13 @@ impl Failure {
             Problem::Connect { .. }
             | Problem::Broken { .. }
             | Problem::OutOfSync { .. }
+            | Problem::NotCommitted { .. }
             | Problem::Conninfo(_)
-            | Problem::PasswordRequired
-            | Problem::OptionNotAllowed(_)
-            | Problem::TooManyConnections(_) => Failure::Connection,
+            | Problem::PasswordRequired(_)
+            | Problem::OptionNotAllowed(..)
+            | Problem::TooManyConnections(_)
+            | Problem::NoDescriptor(_)
+            | Problem::NoDescriptorToWait => Failure::Connection,
             _ => Failure::Other,
         }
     }

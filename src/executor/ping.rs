@@ -14,10 +14,9 @@ use crate::error::Problem;
 use crate::pg::encoding;
 use crate::pg::waitevent::WaitEvent;
 use crate::pool::{self, Checkout, Key, Opening, Place};
-use crate::reactor::{self, Interrupts, Progress, Socket, Work};
+use crate::reactor::{self, Progress, Socket, Work};
 use crate::settings;
-use crate::wire::{Fields, Malformed, Message};
-use std::convert::Infallible;
+use crate::wire::{Fields, Malformed, Message, Transaction};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -53,14 +52,16 @@ pub struct Server {
 ///
 /// Where there may not be as many connections at once, the rest is asked when the first ones have answered: a call to one
 /// partition would reach it.
-pub fn ping(access: &Access) -> Vec<Finding> {
-    let mut findings = ping_at_once(access, &Vec::from_iter(0..access.cluster.endpoint_count()));
+pub fn ping(access: &Access) -> Result<Vec<Finding>, Problem> {
+    let mut findings = ping_at_once(access, &Vec::from_iter(0..access.cluster.endpoint_count()))?;
     loop {
-        let has_no_room = |finding: &Finding| matches!(finding.outcome, Err(Problem::TooManyConnections(_)));
+        let has_no_room = |finding: &Finding| {
+            matches!(finding.outcome, Err(Problem::TooManyConnections(_) | Problem::NoDescriptor(_)))
+        };
         let left: Vec<_> = (0..findings.len()).filter(|&endpoint| has_no_room(&findings[endpoint])).collect();
-        let more = ping_at_once(access, &left);
+        let more = ping_at_once(access, &left)?;
         if more.iter().all(has_no_room) {
-            return findings;
+            return Ok(findings);
         }
         for (endpoint, finding) in left.into_iter().zip(more) {
             findings[endpoint] = finding;
@@ -68,7 +69,7 @@ pub fn ping(access: &Access) -> Vec<Finding> {
     }
 }
 
-fn ping_at_once(access: &Access, endpoints: &[usize]) -> Vec<Finding> {
+fn ping_at_once(access: &Access, endpoints: &[usize]) -> Result<Vec<Finding>, Problem> {
     let options = &access.cluster.options;
     let limits = Limits::of(options);
     let patience = options.query_timeout.unwrap_or(PATIENCE);
@@ -76,10 +77,10 @@ fn ping_at_once(access: &Access, endpoints: &[usize]) -> Vec<Finding> {
     // All that there are come first: opening one may mean to close another one that is idle.
     let idle: Vec<_> = keys.iter().map(|key| pool::checkout(key, limits.lifetime).connection).collect();
     let pings = keys.into_iter().zip(idle).map(|(key, idle)| Ping::new(key, idle, limits, patience)).collect();
-    let mut pings = Pings { pings, changed: false };
-    let Ok(()) = reactor::run(&mut pings, &mut None, WaitEvent::Ping, Interrupts::Serve);
+    let mut pings = Pings { pings };
+    reactor::run(&mut pings, WaitEvent::Ping)?;
     pings.pings.iter_mut().for_each(Ping::ask_again);
-    let Ok(()) = reactor::run(&mut pings, &mut None, WaitEvent::Ping, Interrupts::Serve);
+    reactor::run(&mut pings, WaitEvent::Ping)?;
     for (ping, &endpoint) in pings.pings.iter().zip(endpoints) {
         if let Ok(Stage::Connected(dialogue)) = &ping.stage {
             dialogue
@@ -88,29 +89,22 @@ fn ping_at_once(access: &Access, endpoints: &[usize]) -> Vec<Finding> {
                 .serves(access.name().map(|name| (name, access.cluster.first_partition(endpoint))));
         }
     }
-    pings.pings.into_iter().map(Ping::finding).collect()
+    Ok(pings.pings.into_iter().map(Ping::finding).collect())
 }
 
 struct Pings {
     pings: Vec<Ping>,
-    /// Whether the set of sockets is another one than at the last wait.
-    changed: bool,
 }
 
 impl Work for Pings {
-    type Error = Infallible;
+    type Error = Problem;
 
-    fn poll(&mut self) -> Result<Progress, Infallible> {
-        let advance = |ping: &mut Ping| ping.advance(&mut self.changed);
-        Ok(self.pings.iter_mut().map(advance).fold(Progress::Done, Progress::and))
+    fn poll(&mut self) -> Result<Progress, Problem> {
+        Ok(self.pings.iter_mut().map(Ping::advance).fold(Progress::Done, Progress::and))
     }
 
-    fn sockets(&self) -> Vec<Socket> {
-        self.pings.iter().filter_map(Ping::socket).collect()
-    }
-
-    fn sockets_changed(&mut self) -> bool {
-        std::mem::take(&mut self.changed)
+    fn each_socket(&self, visit: &mut dyn FnMut(&Socket)) {
+        self.pings.iter().filter_map(Ping::socket).for_each(|socket| visit(&socket));
     }
 
     fn deadline(&self) -> Option<Instant> {
@@ -167,21 +161,16 @@ impl Ping {
         }
     }
 
-    /// Goes on without waiting, to the end of the turn if it can. `changed` becomes true if it waits for another socket than
-    /// before.
-    fn advance(&mut self, changed: &mut bool) -> Progress {
+    /// Goes on without waiting, to the end of the turn if it can.
+    fn advance(&mut self) -> Progress {
         loop {
             let step = match &mut self.stage {
                 Err(_) => return Progress::Done,
-                Ok(Stage::Opening(opening)) => {
-                    let step = opening.poll();
-                    *changed |= opening.socket_changed();
-                    match step {
-                        Ok(Poll::Pending) => return Progress::Waiting,
-                        Ok(Poll::Ready(connection)) => Ok(Some(connection)),
-                        Err(problem) => Err(problem),
-                    }
-                }
+                Ok(Stage::Opening(opening)) => match opening.poll() {
+                    Ok(Poll::Pending) => return Progress::Waiting,
+                    Ok(Poll::Ready(connection)) => Ok(Some(connection)),
+                    Err(problem) => Err(problem),
+                },
                 Ok(Stage::Connected(dialogue)) if dialogue.asked.is_none() => return Progress::Done,
                 Ok(Stage::Connected(dialogue)) => match dialogue.advance() {
                     Ok(Progress::Done) => self.note().map(|()| None),
@@ -189,7 +178,6 @@ impl Ping {
                     Err(problem) => Err(problem),
                 },
             };
-            *changed = true;
             match step {
                 Ok(None) => return Progress::Done,
                 Ok(Some(connection)) => (self.place, self.stage) = ask(connection, self.patience),
@@ -291,7 +279,8 @@ impl Dialogue {
                     Ok(row) => self.row = row,
                     Err(Malformed) => return Err(self.connection.confused()),
                 },
-                Message::Ready => {
+                Message::Ready(Transaction::Open) => return Err(self.connection.not_committed()),
+                Message::Ready(Transaction::None) => {
                     self.took = sent.elapsed();
                     self.asked = None;
                     self.connection.in_doubt = false;
@@ -303,7 +292,8 @@ impl Dialogue {
                     return Err(Problem::Remote(Box::new(error.of_database(self.connection.database()))));
                 }
                 // What it has to say of itself is for the calls.
-                Message::RowDescription(_) | Message::CommandComplete | Message::Notice(_) | Message::Aside => {}
+                Message::RowDescription(_) | Message::CommandComplete | Message::Notice(_) => {}
+                Message::Parameter(_) | Message::Aside => {}
                 _ => return Err(self.connection.confused()),
             }
         }

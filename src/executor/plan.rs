@@ -8,11 +8,15 @@ use crate::cluster::{self, Access, Cluster, PreparedStatements};
 use crate::error::Problem;
 use crate::function::{Destination, Function, Name, RunOn, Shape};
 use crate::pg::calls::Call;
-use crate::pg::guc;
+use crate::pg::guc::{self, Settings};
+use crate::pg::memory;
 use crate::pool::Key;
 use crate::settings;
 use crate::wire::{Arguments, Format};
 use std::rc::Rc;
+
+/// Room for an argument's length, and for one that isn't much longer.
+const SMALL: usize = 32;
 
 /// The plan of a call.
 pub struct Plan<'f> {
@@ -80,31 +84,40 @@ impl<'f> Plan<'f> {
         }
     }
 
-    /// The arguments for each share. If nothing is cut, they are encoded once, for all of them. Output functions may raise
-    /// an ERROR.
-    pub fn arguments(&self, call: Call) -> Result<Vec<Rc<Arguments>>, Problem> {
-        let arguments: Vec<_> = guc::with_portable_output(|| match self.split {
-            Some(_) => self.shares.iter().map(|share| self.encode(call, Some(share))).collect(),
-            None => vec![self.encode(call, None); self.shares.len()],
+    /// The arguments for each share, and the settings that the shards need to read them. If nothing is cut, they are encoded
+    /// once, for all of them. Output functions may raise an ERROR.
+    pub fn arguments(&self, call: Call) -> Result<(Vec<Rc<Arguments>>, Settings), Problem> {
+        let mut read_there = Settings::NONE;
+        let written_here = self.shape.query.written_here(self.text_only());
+        let arguments: Result<Vec<_>, _> = guc::with_portable(written_here, || match self.split {
+            Some(_) => self.shares.iter().map(|share| self.encode(call, Some(share), &mut read_there)).collect(),
+            None => Ok(vec![self.encode(call, None, &mut read_there)?; self.shares.len()]),
         });
-        match arguments.iter().any(|arguments| arguments.are_too_long()) {
-            true => Err(Problem::ArgumentsTooLong),
-            false => Ok(arguments),
-        }
+        Ok((arguments?, read_there))
     }
 
-    fn encode(&self, call: Call, share: Option<&Share>) -> Rc<Arguments> {
+    fn encode(&self, call: Call, share: Option<&Share>, read_there: &mut Settings) -> Result<Rc<Arguments>, Problem> {
         let mut arguments = Arguments::default();
         for &argument in &self.shape.query.parameters {
             let codec = &self.function.arguments[argument];
             let format = self.parameter_format(argument);
             let piece = share.and_then(|share| self.split.as_ref()?.piece(argument, &share.elements));
-            arguments.push(format, |out| match piece {
-                Some(elements) => codec.write_elements(elements, format, out),
-                None => codec.write(call.argument(argument), format, out),
+            arguments.push(format, |out| {
+                memory::reserve_ahead(out, SMALL);
+                let start = out.len();
+                match piece {
+                    Some(elements) => codec.write_elements(elements, format, out),
+                    None => codec.write(call.argument(argument), format, out),
+                }
+                if format == Format::Text {
+                    *read_there = read_there.and(codec.text_form.read_there(&out[start..]));
+                }
             });
+            if arguments.are_too_long() {
+                return Err(Problem::ArgumentsTooLong);
+            }
         }
-        Rc::new(arguments)
+        Ok(Rc::new(arguments))
     }
 }
 

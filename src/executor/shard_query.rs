@@ -3,15 +3,22 @@
 //! The query goes out as one request, Parse, Bind, Execute, Sync, and costs one round trip. Where statements may be
 //! prepared, Parse is left out from the second time on. If a prepared statement turns out not to be what it was, the query is
 //! sent again without one.
+//!
+//! Where values travel as text whose meaning depends on settings of the shard's session, a statement before the query sees to
+//! these, and one after it asks whether they were left alone ([`text_settings`]).
 
 use super::rows::Fault;
+use super::text_settings;
 use super::under_way::UnderWay;
 use crate::cluster::PreparedStatements;
 use crate::error::{Problem, RemoteError};
 use crate::function::{Reading, Shape};
-use crate::pool::{self, Checkout, RemoteColumn};
+use crate::pg::guc::Settings;
+use crate::pg::memory;
+use crate::pool::{self, Checkout, Connection, RemoteColumn};
 use crate::reactor::Progress;
-use crate::wire::{Arguments, Fields, Format, Malformed, Message, Rows};
+use crate::report;
+use crate::wire::{Arguments, Fields, Format, Malformed, Message, Rows, Transaction};
 use std::rc::Rc;
 
 /// How many messages are taken from one shard before the others, and interrupts, have their turn. All rows that are in the
@@ -27,6 +34,8 @@ pub struct Request<'f> {
     pub shape: &'f Shape,
     /// Whether no value may travel in binary form.
     pub text_only: bool,
+    /// The settings that the shards need to read the arguments.
+    pub read_there: Settings,
     /// Whether the query may be prepared.
     pub prepare: PreparedStatements,
     /// The name of the portal that it runs in.
@@ -56,6 +65,8 @@ pub struct ShardQuery<'e> {
     statement: Rc<str>,
     /// Not known before the user's query has been described.
     reading: Option<Rc<Reading>>,
+    /// The settings that the shard needs to write the rows.
+    written_there: Settings,
     tried_again: bool,
     /// Whether the server has said things that a server doesn't say.
     is_distrusted: bool,
@@ -69,10 +80,16 @@ pub struct ShardQuery<'e> {
 enum Stage {
     /// Its process ID.
     Identifying,
+    /// That its session writes and reads text as we do.
+    Agreeing,
     /// That the statement is ready to run. Nothing has run so far.
     Preparing,
     /// Rows.
     Running,
+    /// That its session still writes text as we read it.
+    Checking,
+    /// The end of the answer to that.
+    Checked,
     /// That it is ready: all rows are here.
     Ending,
     /// That it is ready: something wasn't as we thought, and the query is to be sent again.
@@ -99,6 +116,7 @@ impl<'e> ShardQuery<'e> {
             stage: Stage::Preparing,
             statement: "".into(),
             reading: None,
+            written_there: Settings::NONE,
             tried_again: false,
             is_distrusted: false,
             cancel_requests: 0,
@@ -144,12 +162,22 @@ impl<'e> ShardQuery<'e> {
             (true, None) => None,
         };
 
+        // What hasn't been described comes as text.
+        self.written_there = match &self.reading {
+            Some(reading) => reading.written_there(),
+            None => shape.reading(true).written_there(),
+        };
+        let needed = self.written_there.and(self.request.read_there);
+        if !needed.is_empty() {
+            self.stage = Stage::Agreeing;
+        }
         // Not with the first query: it may be the only one.
         if prepare == PreparedStatements::Auto && connection.is_direct.is_none() && connection.has_answered {
             self.stage = Stage::Identifying;
-            connection.outbox().parse("", PROCESS_ID);
-            connection.outbox().bind("", "", &Arguments::default(), &[Format::Binary]);
-            connection.outbox().execute("");
+            ask(connection, PROCESS_ID);
+        }
+        if !needed.is_empty() {
+            ask(connection, &text_settings::to_set(needed));
         }
         self.statement = match &prepared {
             Some(statement) => statement.name.clone(),
@@ -168,8 +196,15 @@ impl<'e> ShardQuery<'e> {
             connection.outbox().describe_statement(&self.statement);
         }
         let formats = self.reading.as_deref().map_or(&[Format::Text][..], Reading::formats);
+        let length = self.arguments.length();
+        if connection.outbox().make_room(length).is_err() {
+            return Err(Problem::MessageNoMemory { database: connection.database().to_string(), length });
+        }
         connection.outbox().bind(portal, &self.statement, &self.arguments, formats);
         connection.outbox().execute(portal);
+        if !self.written_there.is_empty() {
+            ask(connection, &text_settings::to_ask(self.written_there));
+        }
         Ok(())
     }
 
@@ -210,12 +245,19 @@ impl<'e> ShardQuery<'e> {
                     self.connection.is_direct =
                         Some(answering.is_some() && answering == self.connection.entry().process_id);
                 }
-                (Message::CommandComplete, Stage::Identifying) => self.stage = Stage::Preparing,
+                (Message::CommandComplete, Stage::Identifying) => {
+                    let needed = self.written_there.and(self.request.read_there);
+                    self.stage = if needed.is_empty() { Stage::Preparing } else { Stage::Agreeing };
+                }
+                (Message::CommandComplete, Stage::Agreeing) => self.stage = Stage::Preparing,
                 (Message::ParseComplete, Stage::Preparing) if !self.statement.is_empty() => {
                     self.connection.statements.add(query.text.clone(), self.statement.clone(), None);
                 }
                 (Message::RowDescription(columns), Stage::Preparing) => {
-                    let columns = columns.map(|column| column.map(RemoteColumn::from)).collect::<Result<Vec<_>, _>>();
+                    let columns = columns.map(|column| {
+                        column.map(|column| RemoteColumn { name: memory::copy(column.name), type_oid: column.type_oid })
+                    });
+                    let columns = columns.collect::<Result<Vec<_>, _>>();
                     match columns {
                         Ok(columns) => self.described(columns)?,
                         Err(Malformed) => return Err(self.confused()),
@@ -223,15 +265,36 @@ impl<'e> ShardQuery<'e> {
                 }
                 (Message::NoData, Stage::Preparing) => self.described(Vec::new())?,
                 (Message::BindComplete, Stage::Preparing) => self.stage = Stage::Running,
-                (Message::CommandComplete | Message::EmptyQuery, Stage::Running) => self.stage = Stage::Ending,
-                (Message::ParseComplete, Stage::Identifying | Stage::Preparing)
-                | (Message::BindComplete, Stage::Identifying)
-                | (Message::CloseComplete | Message::ParameterDescription, Stage::Preparing)
+                (Message::CommandComplete | Message::EmptyQuery, Stage::Running) => {
+                    self.stage = if self.written_there.is_empty() { Stage::Ending } else { Stage::Checking };
+                }
+                (Message::Row(row), Stage::Checking) => match text_settings::changed(self.written_there, row) {
+                    Ok(None) => self.stage = Stage::Checked,
+                    Ok(Some(setting)) => {
+                        self.stage = Stage::Settling;
+                        let database = self.connection.database().to_string();
+                        return Err(Problem::SettingChanged { database, setting });
+                    }
+                    Err(Malformed) => return Err(self.confused()),
+                },
+                (Message::CommandComplete, Stage::Checked) => self.stage = Stage::Ending,
+                (
+                    Message::ParseComplete | Message::BindComplete,
+                    Stage::Identifying | Stage::Agreeing | Stage::Checking,
+                )
+                | (Message::Row(_), Stage::Agreeing)
+                | (Message::ParseComplete | Message::CloseComplete | Message::ParameterDescription, Stage::Preparing)
                 | (Message::Aside, _) => {}
-                (Message::Notice(notice), _) => {
+                // The arguments may have been read in another encoding than they were written in.
+                (Message::Parameter(_), Stage::Identifying | Stage::Agreeing | Stage::Preparing) => {
+                    self.connection.check_encoding()?;
+                }
+                (Message::Parameter(_), _) => {}
+                (Message::Notice(notice), _) if report::is_heard(&notice) => {
                     let notice = pool::remote_error(&notice).of_database(self.connection.database());
                     taker.notice(&notice);
                 }
+                (Message::Notice(_), _) => {}
                 (Message::Error(report), stage) => {
                     let goes_on = pool::goes_on(&report);
                     let mut error = pool::remote_error(&report).of_database(self.connection.database());
@@ -245,8 +308,12 @@ impl<'e> ShardQuery<'e> {
                         return Err(Problem::Remote(Box::new(error)));
                     }
                 }
-                (Message::Ready, Stage::TryingAgain) => self.request()?,
-                (Message::Ready, Stage::Ending | Stage::Settling) => {
+                (Message::Ready(Transaction::Open), _) => {
+                    self.stage = Stage::Finished;
+                    return Err(self.connection.not_committed());
+                }
+                (Message::Ready(Transaction::None), Stage::TryingAgain) => self.request()?,
+                (Message::Ready(Transaction::None), Stage::Ending | Stage::Settling) => {
                     self.finish();
                     return Ok(Progress::Done);
                 }
@@ -262,6 +329,7 @@ impl<'e> ShardQuery<'e> {
         let text = &self.request.shape.query.text;
         let connection = &mut *self.connection;
         let has_changed = match (stage, sqlstate) {
+            (Stage::Agreeing | Stage::Checking | Stage::Checked, _) => false,
             // A server that doesn't know its process ID.
             (Stage::Identifying, _) => {
                 connection.is_direct = Some(false);
@@ -307,10 +375,11 @@ impl<'e> ShardQuery<'e> {
         for _ in 0..BATCH {
             let is_lost = match self.connection.receive() {
                 Ok(None) => return Progress::Waiting,
-                Ok(Some(Message::Ready)) => {
+                Ok(Some(Message::Ready(Transaction::None))) => {
                     self.finish();
                     return Progress::Done;
                 }
+                Ok(Some(Message::Ready(Transaction::Open))) => true,
                 Ok(Some(Message::Error(report))) => !pool::goes_on(&report),
                 Ok(Some(_)) => false,
                 Err(_) => true,
@@ -344,7 +413,7 @@ impl<'e> ShardQuery<'e> {
 
     /// The connection has come to an end. If the server may have the query, nobody knows what has become of it.
     fn lost(&mut self, mut problem: Problem) -> Problem {
-        let is_under_way = matches!(self.stage, Stage::Identifying | Stage::Preparing | Stage::Running | Stage::Ending);
+        let is_under_way = !matches!(self.stage, Stage::TryingAgain | Stage::Settling | Stage::Finished);
         if let Problem::Broken { is_outcome_unknown, .. } | Problem::OutOfSync { is_outcome_unknown, .. } = &mut problem
         {
             *is_outcome_unknown = is_under_way && !self.request.is_rehearsal && self.connection.has_sent_all();
@@ -358,6 +427,14 @@ impl<'e> ShardQuery<'e> {
         let problem = self.connection.confused();
         self.lost(problem)
     }
+}
+
+/// Has a statement of our own run. Its values come in binary, which for text is the same.
+fn ask(connection: &mut Connection, statement: &str) {
+    let outbox = connection.outbox();
+    outbox.parse("", statement);
+    outbox.bind("", "", &Arguments::default(), &[Format::Binary]);
+    outbox.execute("");
 }
 
 /// The process ID that a server has answered with.

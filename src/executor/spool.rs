@@ -1,9 +1,10 @@
 //! Rows that came before it was their turn.
 //!
 //! They are kept as they came over the wire, so that keeping them costs next to nothing: they become values once, when they
-//! are taken out. What is more than a budget goes to a temporary file.
+//! are taken out. What is more than a budget, or than there is memory for, goes to a temporary file.
 
 use crate::pg::temp_file::TempFile;
+use crate::reserve::reserve_ahead;
 use crate::wire::{Inbox, Rows, Unreadable};
 
 /// Rows that are being put aside, in their order.
@@ -25,14 +26,14 @@ impl Spool {
     /// Puts rows in.
     pub fn put(&mut self, rows: Rows<'_>) {
         let rows = rows.bytes();
-        if self.bytes.len() + rows.len() <= self.budget {
+        if self.bytes.len() + rows.len() <= self.budget && reserve_ahead(&mut self.bytes, rows.len()).is_ok() {
             self.bytes.extend_from_slice(rows);
             return;
         }
         let file = self.file.get_or_insert_with(TempFile::create);
         file.write(&self.bytes);
         self.bytes.clear();
-        match rows.len() <= self.budget {
+        match rows.len() <= self.bytes.capacity() {
             true => self.bytes.extend_from_slice(rows),
             false => file.write(rows),
         }

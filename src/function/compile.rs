@@ -3,7 +3,7 @@
 use super::shape::{DynamicShape, Returns, Shape, Shapes};
 use super::{Destination, ElementQuery, Function, LocalQuery, Name, RemoteQuery, RunOn};
 use super::{before_arguments, scope_arguments};
-use crate::codec::ParameterCodec;
+use crate::codec::{ParameterCodec, RowTypes};
 use crate::conninfo;
 use crate::error::{Error, Problem, Result};
 use crate::parser::{self, Body, ClusterName, ConnectString, Expression, Scope};
@@ -36,10 +36,11 @@ impl Declaration {
 pub fn compile(oid: Oid) -> Result<Function> {
     let (procedure, name) = look_up(oid)?;
     let context = OwnedContext::for_backend(c"plproxy function");
-    // The return type before the arguments: which of two errors is reported is visible.
-    let returns = Returns::declared(oid, &context).map_err(before_arguments(&name))?;
     let arguments_context = OwnedContext::for_backend(c"plproxy arguments");
+    // The arguments before the return type: where that is polymorphic, PostgreSQL has an error of its own for it, and no such
+    // function can be called because of its arguments.
     let declaration = read_arguments(procedure, name, arguments_context)?;
+    let returns = Returns::declared(oid, &context).map_err(before_arguments(&declaration.name))?;
     let label = declaration.label();
     let body = parse(&declaration)?;
     check(&declaration, &body, returns.is_none()).map_err(|problem| Error::from(problem).in_function(&label))?;
@@ -55,6 +56,7 @@ pub fn compile(oid: Oid) -> Result<Function> {
         }
         None => Shapes::Dynamic(DynamicShape::new(body.query, name.clone())),
     };
+    let row_types = RowTypes::of(arguments.iter().map(|codec| &codec.text_form));
     Ok(Function {
         version: procedure.version,
         label,
@@ -65,6 +67,7 @@ pub fn compile(oid: Oid) -> Result<Function> {
         destination_text,
         usage: Rc::default(),
         split,
+        row_types,
         name,
         names_checked: Cell::new(inval::type_changes()),
         _context: arguments_context,
@@ -87,9 +90,10 @@ pub fn validate(oid: Oid, check_body: bool) -> Result<()> {
     if !check_body {
         return Ok(());
     }
+    // In the same order as for a call.
+    let declaration = read_arguments(procedure, name, OwnedContext::for_scratch(c"plproxy arguments"))?;
     let context = OwnedContext::for_scratch(c"plproxy validation");
     let dynamic = matches!(result_shape(oid, &context), ResultShape::Record);
-    let declaration = read_arguments(procedure, name, context)?;
     let body = parse(&declaration)?;
     check(&declaration, &body, dynamic).map_err(|problem| Error::from(problem).in_function(&declaration.label()))
 }

@@ -27,11 +27,12 @@ impl ElementQuery {
         let text = call.render(|out, _, argument| {
             let _ = write!(out, "s.a{argument}");
         });
-        // Set-returning functions in a select list advance in step, and a composite element stays one column.
-        let mut series = "select generate_series(1, $1) n".to_owned();
+        // Set-returning functions in a select list advance in step, and a composite element stays one column. This runs
+        // with the privileges of the function's owner and the caller's search_path, so names are written with their schema.
+        let mut series = "select pg_catalog.generate_series(1, $1) n".to_owned();
         for (number, argument) in (2..).zip(&arguments) {
             let _ = match split.contains(argument) {
-                true => write!(series, ", unnest(${number}) a{argument}"),
+                true => write!(series, ", pg_catalog.unnest(${number}) a{argument}"),
                 false => write!(series, ", ${number} a{argument}"),
             };
         }

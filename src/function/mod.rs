@@ -23,8 +23,9 @@ pub use remote_query::RemoteQuery;
 pub use shape::{ReturnColumn, Returns, Shape};
 pub use usage::Usage;
 
-use crate::codec::ParameterCodec;
+use crate::codec::{ParameterCodec, RowTypes};
 use crate::error::{Error, Problem, Result};
+use crate::growth::Growth;
 use crate::parser;
 use crate::pg::arrays::ElementType;
 use crate::pg::calls::Call;
@@ -59,6 +60,8 @@ pub struct Function {
     pub usage: Rc<Usage>,
     /// The arguments that SPLIT cuts.
     pub split: Vec<(usize, ElementType)>,
+    /// Row types that are in the arguments.
+    row_types: RowTypes,
     /// `schema.name`, quoted, as it was when this was compiled.
     name: String,
     /// The count of changes of types and schemas at which all names were found to be right.
@@ -136,13 +139,14 @@ impl Function {
             Shapes::Dynamic(_) => true,
         };
         self.names_checked.set(changes);
-        names_are_right && shape_is_right
+        names_are_right && shape_is_right && self.row_types.are_current()
     }
 }
 
 thread_local! {
     // Never dropped: a thread-local's destructor would run when the backend's memory is gone.
     static FUNCTIONS: ManuallyDrop<RefCell<HashMap<Oid, Rc<Function>>>> = ManuallyDrop::default();
+    static GROWTH: Growth = const { Growth::from(64) };
 }
 
 /// The compiled form of a function, made now if there is none or it is out of date.
@@ -152,11 +156,29 @@ pub fn get(oid: Oid) -> Result<Rc<Function>> {
     if let Some(function) = cached.filter(|function| function.is_current(oid, version)) {
         return Ok(function);
     }
+    forget_dropped();
     let usage = cached_usage(oid).unwrap_or_default();
     let function = Rc::new(Function { usage, ..compile(oid)? });
     let old = FUNCTIONS.with(|functions| functions.borrow_mut().insert(oid, function.clone()));
     drop(old); // outside the borrow, because freeing plans calls the backend
     Ok(function)
+}
+
+/// Forgets functions that were dropped, if there are many that may have been. Running calls keep theirs.
+fn forget_dropped() {
+    let count = FUNCTIONS.with(|functions| functions.borrow().len());
+    if !GROWTH.with(|growth| growth.is_due(count)) {
+        return;
+    }
+    let mut oids: Vec<_> = FUNCTIONS.with(|functions| functions.borrow().keys().copied().collect());
+    oids.retain(|&oid| catalog::procedure_version(oid).is_none());
+    let (dropped, left) = FUNCTIONS.with(|functions| {
+        let mut functions = functions.borrow_mut();
+        let dropped: Vec<_> = oids.iter().filter_map(|oid| functions.remove(oid)).collect();
+        (dropped, functions.len())
+    });
+    GROWTH.with(|growth| growth.left(left));
+    drop(dropped); // outside the borrow, as above
 }
 
 fn cached_usage(oid: Oid) -> Option<Rc<Usage>> {

@@ -3,6 +3,7 @@
 use super::shape::{ReturnColumn, Returns};
 use crate::codec::ColumnCodec;
 use crate::error::Problem;
+use crate::pg::guc::Settings;
 use crate::pool::RemoteColumn;
 use crate::wire::Format;
 use std::cmp::Ordering;
@@ -15,6 +16,8 @@ pub struct Reading {
     /// For each field its format.
     formats: Vec<Format>,
     is_in_order: bool,
+    /// The settings that a shard needs to write the rows.
+    written_there: Settings,
 }
 
 impl Reading {
@@ -22,7 +25,7 @@ impl Reading {
     pub fn as_asked(returns: &Returns, text_only: bool) -> Reading {
         let format = |codec: &ColumnCodec| if text_only { Format::Text } else { codec.format() };
         let formats: Vec<_> = returns.columns.iter().map(|column| format(&column.codec)).collect();
-        Reading { fields: (0..formats.len()).collect(), formats, is_in_order: true }
+        Reading::new(returns, (0..formats.len()).collect(), formats)
     }
 
     /// For a query of which a shard says that it has these columns. A lone one is taken whatever it is called, others by
@@ -35,18 +38,29 @@ impl Reading {
             Ordering::Greater => return Err(Problem::TooManyFields),
         }
         // As many as are wanted, and all that are wanted: so no name is there twice.
-        let formats = vec![Format::Text; columns.len()];
-        let mut reading = Reading { fields: Vec::new(), formats, is_in_order: false };
+        let (mut fields, mut formats) = (Vec::new(), vec![Format::Text; columns.len()]);
         for ReturnColumn { name, codec, .. } in &returns.columns {
             let is_meant = |column: &RemoteColumn| !returns.are_rows || column.name == name.as_bytes();
             let field = columns.iter().position(is_meant).ok_or_else(|| Problem::NoSuchField(name.clone()))?;
-            reading.fields.push(field);
+            fields.push(field);
             if !text_only && columns[field].type_oid == codec.oid().to_u32() {
-                reading.formats[field] = codec.format();
+                formats[field] = codec.format();
             }
         }
-        reading.is_in_order = reading.fields.is_sorted();
-        Ok(reading)
+        Ok(Reading::new(returns, fields, formats))
+    }
+
+    fn new(returns: &Returns, fields: Vec<usize>, formats: Vec<Format>) -> Reading {
+        let texts = returns.columns.iter().zip(&fields).filter(|&(_, &field)| formats[field] == Format::Text);
+        let needed = texts.map(|(column, _)| column.codec.text_form.written_there());
+        let written_there = needed.fold(Settings::NONE, Settings::and);
+        let is_in_order = fields.is_sorted();
+        Reading { fields, formats, is_in_order, written_there }
+    }
+
+    /// The settings that a shard needs to write the rows.
+    pub fn written_there(&self) -> Settings {
+        self.written_there
     }
 
     /// The fields' formats, in their order, for the request.

@@ -3,7 +3,9 @@
 use super::shape::{ReturnColumn, Returns};
 use crate::codec::ParameterCodec;
 use crate::parser::{self, Sql};
+use crate::pg::guc::Settings;
 use crate::pg::type_io::quote_identifier;
+use crate::wire::Format;
 use std::fmt::Write as _;
 use std::rc::Rc;
 
@@ -17,6 +19,8 @@ pub struct RemoteQuery {
     /// Whether it is the user's. What its columns are only a shard can tell; otherwise it asks for each column as we read
     /// it.
     pub is_users: bool,
+    /// The settings that this session needs to write the arguments: if each has its best format, and if all are text.
+    written_here: (Settings, Settings),
 }
 
 impl RemoteQuery {
@@ -62,7 +66,7 @@ impl RemoteQuery {
             .collect();
         let alias = if returns.are_rows { "" } else { " r" };
         let text = format!("select {} from {call}{alias}", columns.join(", "));
-        RemoteQuery { parameters: (0..arguments.len()).collect(), text: text.into(), is_users: false }
+        RemoteQuery::of((0..arguments.len()).collect(), text, false, arguments)
     }
 
     /// The user's query with its references as `$k::TYPE`.
@@ -70,6 +74,24 @@ impl RemoteQuery {
         let text = sql.render(|out, number, argument| {
             let _ = write!(out, "${number}::{}", arguments[argument].type_sql());
         });
-        RemoteQuery { parameters: sql.arguments(), text: text.into(), is_users: true }
+        RemoteQuery::of(sql.arguments(), text, true, arguments)
+    }
+
+    fn of(parameters: Vec<usize>, text: String, is_users: bool, arguments: &[ParameterCodec]) -> RemoteQuery {
+        let (mut as_asked, mut as_text) = (Settings::NONE, Settings::NONE);
+        for &parameter in &parameters {
+            let codec = &arguments[parameter];
+            let needed = codec.text_form.written_here();
+            as_text = as_text.and(needed);
+            if codec.format() == Format::Text {
+                as_asked = as_asked.and(needed);
+            }
+        }
+        RemoteQuery { parameters, text: text.into(), is_users, written_here: (as_asked, as_text) }
+    }
+
+    /// The settings that this session needs to write the arguments.
+    pub fn written_here(&self, text_only: bool) -> Settings {
+        if text_only { self.written_here.1 } else { self.written_here.0 }
     }
 }

@@ -1,7 +1,7 @@
 //! What comes back from a function, and the query that asks for it.
 
 use super::{Reading, RemoteQuery};
-use crate::codec::{ColumnCodec, ParameterCodec};
+use crate::codec::{ColumnCodec, ParameterCodec, RowTypes};
 use crate::error::Problem;
 use crate::parser;
 use crate::pg::calls::Call;
@@ -23,6 +23,8 @@ pub struct Shape {
     as_asked: Rc<Reading>,
     as_text: Rc<Reading>,
     is_rehearsed: Cell<bool>,
+    /// Row types that are in the columns.
+    row_types: RowTypes,
     /// Where the codecs' functions keep their notes. Declared last, because it must be dropped last.
     _context: OwnedContext,
 }
@@ -33,7 +35,8 @@ impl Shape {
         let as_asked = Rc::new(Reading::as_asked(&returns, false));
         let as_text = Rc::new(Reading::as_asked(&returns, true));
         let is_rehearsed = Cell::new(!query.is_users);
-        Shape { returns, query, as_asked, as_text, is_rehearsed, _context: context }
+        let row_types = RowTypes::of(returns.columns.iter().map(|column| &column.codec.text_form));
+        Shape { returns, query, as_asked, as_text, is_rehearsed, row_types, _context: context }
     }
 
     /// Whether a shard has said once that the query has the right columns. Of our own queries that is known.
@@ -54,7 +57,9 @@ impl Shape {
     /// Whether all types are still called what the query calls them, and the row type is what it was.
     pub fn is_current(&self, look_at_names: bool) -> bool {
         let Returns { row_type, columns, .. } = &self.returns;
-        row_type.is_current() && (!look_at_names || columns.iter().all(|column| column.codec.is_current()))
+        row_type.is_current()
+            && self.row_types.are_current()
+            && (!look_at_names || columns.iter().all(|column| column.codec.is_current()))
     }
 }
 
@@ -94,15 +99,13 @@ impl Returns {
             }
             ResultShape::Row(row_type) => Returns::rows(row_type, context).map(Some),
             ResultShape::Record => Ok(None),
-            ResultShape::Unsupported(type_oid) => {
-                // A pseudo-type: the codec says so.
-                ColumnCodec::of(type_oid, context).and(Err(Problem::NoSuchType(type_oid.to_u32())))
-            }
+            ResultShape::Unsupported => Err(Problem::UnsupportedType),
         }
     }
 
     /// Rows of this type.
     fn rows(row_type: RowType, context: &OwnedContext) -> Result<Returns, Problem> {
+        row_type.require_few_columns();
         let columns = row_type
             .columns()
             .into_iter()
@@ -162,6 +165,7 @@ impl DynamicShape {
         if let Some(last) = last
             && last.type_changes == type_changes
             && last.shape.returns.row_type.is_same(&row_type)
+            && last.shape.row_types.are_current()
         {
             return Ok(last.shape);
         }

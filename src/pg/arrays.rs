@@ -1,5 +1,6 @@
 //! Arrays, taken apart and put together (`utils/array.h`).
 
+use super::memory;
 use pgrx::pg_sys::{self, ArrayType, Datum, Oid, varlena};
 use std::ffi::{CStr, c_char};
 
@@ -55,7 +56,12 @@ impl ElementType {
         let array = self.open(array);
         match array.lengths() {
             [_, _, ..] => Err(ManyDimensions),
-            _ => Ok(array.elements().collect()),
+            _ => {
+                let mut elements = Vec::new();
+                memory::reserve(&mut elements, array.elements().len());
+                elements.extend(array.elements());
+                Ok(elements)
+            }
         }
     }
 
@@ -159,6 +165,12 @@ impl Array {
     pub fn lengths(&self) -> &[i32] {
         // SAFETY: as long as the Datum is. The lengths follow the fixed part of the header (ARR_DIMS).
         unsafe { std::slice::from_raw_parts(self.array.add(1).cast(), self.dimensions()) }
+    }
+
+    /// How many bytes all of it has.
+    pub fn size(&self) -> usize {
+        // SAFETY: as above; an array that is open has its full header.
+        unsafe { pgrx::varsize_any(self.array.cast()) }
     }
 
     /// Their lower bounds.

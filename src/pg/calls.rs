@@ -5,7 +5,7 @@ use super::tuplestore::{RowStore, work_mem};
 use pgrx::pg_sys::{self, Datum, Oid};
 
 /// One call of a function of ours.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Call(pg_sys::FunctionCallInfo);
 
 impl Call {
@@ -31,12 +31,10 @@ impl Call {
         unsafe { (*self.info().flinfo).fn_oid }
     }
 
-    /// Whether it is called as a trigger or an event trigger.
+    /// Whether it is called as a trigger. An event trigger is known by what its function returns.
     pub fn is_trigger(&self) -> bool {
         // SAFETY: context is NULL or a node.
-        unsafe { self.info().context.as_ref() }.is_some_and(|node| {
-            matches!(node.type_, pg_sys::NodeTag::T_TriggerData | pg_sys::NodeTag::T_EventTriggerData)
-        })
+        unsafe { self.info().context.as_ref() }.is_some_and(|node| node.type_ == pg_sys::NodeTag::T_TriggerData)
     }
 
     /// An argument's value; `None` if it is NULL.

@@ -160,29 +160,62 @@ pub fn is_handled_by(function: Oid, handler: &str) -> bool {
 }
 
 /// The arguments of a call of the function as its declaration orders them, with its defaults where the call has none.
-/// `arguments` are an analyzed call's, and `result` is its result type.
-pub(super) fn with_all_arguments(function: Oid, arguments: *mut pg_sys::List, result: Oid) -> *mut pg_sys::List {
+/// `result` is the call's result type. The list is in the current memory context.
+///
+/// # Safety
+/// `arguments` are those of an analyzed call of the function.
+pub(super) unsafe fn with_all_arguments(function: Oid, arguments: *mut pg_sys::List, result: Oid) -> *mut pg_sys::List {
     let Some(tuple) = ProcTuple::find(function) else { return arguments };
-    // SAFETY: the lists are in the current memory context.
+    // SAFETY: the caller's promise; the tuple is pinned.
     unsafe { pg_sys::expand_function_arguments(arguments, false, result, tuple.0) }
 }
 
 /// Whether a schema has a function of this name that takes one `text`.
 pub fn text_function_exists(schema: &str, name: &str) -> bool {
+    text_function(schema, name).is_some()
+}
+
+/// Whether the current user may call the function of this name that takes one `text`: he has USAGE on the schema, and
+/// EXECUTE. `false` if there is none.
+pub fn may_call_text_function(schema: &str, name: &str) -> bool {
+    text_function(schema, name).is_some_and(|(namespace, function)| {
+        // SAFETY: look-ups in the catalog caches.
+        unsafe {
+            let user = pg_sys::GetUserId();
+            #[cfg(any(feature = "pg14", feature = "pg15"))]
+            let results = [
+                pg_sys::pg_namespace_aclcheck(namespace, user, pg_sys::ACL_USAGE),
+                pg_sys::pg_proc_aclcheck(function, user, pg_sys::ACL_EXECUTE),
+            ];
+            #[cfg(not(any(feature = "pg14", feature = "pg15")))]
+            let results = [
+                pg_sys::object_aclcheck(pg_sys::NamespaceRelationId, namespace, user, pg_sys::ACL_USAGE.into()),
+                pg_sys::object_aclcheck(pg_sys::ProcedureRelationId, function, user, pg_sys::ACL_EXECUTE.into()),
+            ];
+            results.iter().all(|&result| result == pg_sys::AclResult::ACLCHECK_OK)
+        }
+    })
+}
+
+/// The schema, and in it the function of this name that takes one `text`.
+fn text_function(schema: &str, name: &str) -> Option<(Oid, Oid)> {
     let (schema, name) = (encoding::to_server_cstring(schema), encoding::to_server_cstring(name));
     // SAFETY: NUL-terminated text; with missing_ok the result is InvalidOid instead of an ERROR. buildoidvector copies
     // its argument.
     unsafe {
         let namespace = pg_sys::get_namespace_oid(schema.as_ptr().cast(), true);
         let arguments = pg_sys::buildoidvector([pg_sys::TEXTOID].as_ptr(), 1);
-        namespace != pg_sys::InvalidOid
-            && pg_sys::GetSysCacheOid(
-                pg_sys::SysCacheIdentifier::PROCNAMEARGSNSP as c_int,
-                pg_sys::Anum_pg_proc_oid as i16,
-                pg_sys::Datum::from(name.as_ptr()),
-                pg_sys::Datum::from(arguments),
-                pg_sys::Datum::from(namespace),
-                pg_sys::Datum::null(),
-            ) != pg_sys::InvalidOid
+        if namespace == pg_sys::InvalidOid {
+            return None;
+        }
+        let function = pg_sys::GetSysCacheOid(
+            pg_sys::SysCacheIdentifier::PROCNAMEARGSNSP as c_int,
+            pg_sys::Anum_pg_proc_oid as i16,
+            pg_sys::Datum::from(name.as_ptr()),
+            pg_sys::Datum::from(arguments),
+            pg_sys::Datum::from(namespace),
+            pg_sys::Datum::null(),
+        );
+        (function != pg_sys::InvalidOid).then_some((namespace, function))
     }
 }

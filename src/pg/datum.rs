@@ -17,6 +17,15 @@ pub fn integer(type_oid: Oid, value: Datum) -> Option<i64> {
     }
 }
 
+/// The type below a domain, all domains removed; other types are their own.
+pub fn base_type(type_oid: Oid) -> Oid {
+    match type_oid {
+        pg_sys::INT2OID | pg_sys::INT4OID | pg_sys::INT8OID => type_oid,
+        // SAFETY: a look-up in the catalogs' cache, which raises an ERROR if there is no such type.
+        _ => unsafe { pg_sys::getBaseType(type_oid) },
+    }
+}
+
 const _: () = assert!(size_of::<Datum>() == 8, "int8 must be passed by value");
 
 /// The bytes of a `text` or `bytea` value; text is in the server's encoding.

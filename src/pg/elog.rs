@@ -5,8 +5,9 @@
 //! everything milder.
 
 use super::encoding;
+use super::memory::OwnedContext;
 use pgrx::pg_sys;
-use std::ffi::{c_char, c_int, c_void};
+use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr;
 
 /// A five-character SQLSTATE.
@@ -39,6 +40,18 @@ pub enum Level {
     Notice,
     /// For the client and the log.
     Warning,
+}
+
+impl Level {
+    fn number(self) -> c_int {
+        let number = match self {
+            Level::Debug1 => pg_sys::DEBUG1,
+            Level::Log => pg_sys::LOG,
+            Level::Notice => pg_sys::NOTICE,
+            Level::Warning => pg_sys::WARNING,
+        };
+        number as c_int
+    }
 }
 
 /// What `ereport` is told, in UTF-8. Positions count characters from 1.
@@ -118,6 +131,7 @@ unsafe extern "C-unwind" {
     fn errhint(fmt: *const c_char, ...) -> c_int;
     fn set_errcontext_domain(domain: *const c_char) -> c_int;
     fn errcontext_msg(fmt: *const c_char, ...) -> c_int;
+    fn geterrcode() -> c_int;
     fn geterrposition() -> c_int;
     fn errposition(cursorpos: c_int) -> c_int;
     fn internalerrposition(cursorpos: c_int) -> c_int;
@@ -198,6 +212,26 @@ pub fn in_context<T>(text: &dyn Fn() -> String, body: impl FnOnce() -> T) -> T {
     unsafe { with_callback(text_context, (&raw const text).cast_mut().cast(), body) }
 }
 
+/// Runs `body`; when it reports that there is no table, function or other object of a name, this is the HINT.
+pub fn with_hint_on_names<T>(hint: &'static CStr, body: impl FnOnce() -> T) -> T {
+    // SAFETY: the callback gets the text that it wants.
+    unsafe { with_callback(name_hint, hint.as_ptr().cast_mut().cast(), body) }
+}
+
+/// # Safety
+/// To be called by elog.c, with NUL-terminated text.
+unsafe extern "C-unwind" fn name_hint(hint: *mut c_void) {
+    const UNDEFINED: [SqlState; 3] = [SqlState(*b"42P01"), SqlState(*b"42883"), SqlState(*b"42704")];
+    // SAFETY: a report is being made, as these functions want; the text is copied. This frame owns nothing, so that one of
+    // them may raise an ERROR.
+    unsafe {
+        let code = geterrcode();
+        if UNDEFINED.iter().any(|state| state.packed() == code) {
+            errhint(c"%s".as_ptr(), hint.cast::<c_char>().cast_const());
+        }
+    }
+}
+
 type ContextCallback = unsafe extern "C-unwind" fn(*mut c_void);
 
 /// # Safety
@@ -223,12 +257,15 @@ unsafe fn with_callback<T>(callback: ContextCallback, arg: *mut c_void, body: im
 
 /// # Safety
 /// To be called by elog.c, with the text that [`in_context`] was given.
+#[pgrx::pg_guard]
 unsafe extern "C-unwind" fn text_context(text: *mut c_void) {
     // SAFETY: the caller's promise. When the field setters are called, which may raise an ERROR, this frame owns nothing.
+    // They copy the text, whose memory isn't given back by anybody else before there is an ERROR.
     unsafe {
         let text = encoding::palloc_lossy(&(*text.cast::<&dyn Fn() -> String>())());
         set_errcontext_domain(ptr::null());
         errcontext_msg(c"%s".as_ptr(), text);
+        pg_sys::pfree(text.cast_mut().cast());
     }
 }
 
@@ -268,18 +305,37 @@ pub(super) fn exit_without_memory(size: usize) -> ! {
     std::process::exit(1)
 }
 
-/// Sends a notice or warning to the client and the log.
-pub fn emit(level: Level, report: &Report) {
-    let level = match level {
-        Level::Debug1 => pg_sys::DEBUG1,
-        Level::Log => pg_sys::LOG,
-        Level::Notice => pg_sys::NOTICE,
-        Level::Warning => pg_sys::WARNING,
-    } as c_int;
+/// Raises an ERROR because there is no memory of so many bytes, as PostgreSQL's own allocator does.
+pub(super) fn raise_out_of_memory(size: usize) -> ! {
+    let mut report = Report::new(SqlState(*b"53200"), "out of memory");
+    report.detail = Some(format!("Failed on request of size {size}."));
+    raise_error(&report)
+}
+
+/// Raises an ERROR: one that PostgreSQL would raise, had what is done here been left to it.
+pub(super) fn raise_error(report: &Report) -> ! {
     let raw = RawReport::new(report);
+    // SAFETY: the guard is the PG_TRY that `raise` asks for, and turns the longjmp into an unwind. The closure owns nothing.
+    unsafe { pg_sys::ffi::pg_guard_ffi_boundary(|| raise(pg_sys::PGERROR as c_int, raw)) }
+    unreachable!("errfinish returned from an ERROR")
+}
+
+/// Whether anybody gets to know of reports of this level: the client or the log.
+pub fn is_heard(level: Level) -> bool {
+    // SAFETY: looks at settings, and at who is connected.
+    unsafe { pg_sys::message_level_is_interesting(level.number()) }
+}
+
+/// Sends a notice or warning to the client and the log. Nothing of it stays in memory.
+pub fn emit(level: Level, report: &Report) {
+    if !is_heard(level) {
+        return;
+    }
+    let scratch = OwnedContext::for_scratch(c"plproxy report");
+    let raw = scratch.enter(|| RawReport::new(report));
     // errfinish serves a pending interrupt, which would throw away a connection in the middle of its answer; the
     // caller's own loop serves it at a better moment.
     let _held = super::interrupts::hold();
     // SAFETY: the guard is the PG_TRY that `raise` asks for, and the closure owns nothing.
-    unsafe { pg_sys::ffi::pg_guard_ffi_boundary(|| raise(level, raw)) }
+    unsafe { pg_sys::ffi::pg_guard_ffi_boundary(|| raise(level.number(), raw)) }
 }

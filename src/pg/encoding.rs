@@ -4,9 +4,12 @@
 //! An SQL_ASCII database promises nothing about its bytes: those that aren't UTF-8 are carried through Rust as
 //! characters of a private plane, one a byte, and turned back on the way out, so nothing is lost.
 
+use super::memory;
 use pgrx::pg_sys;
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::ffi::{CStr, c_char, c_int};
+use std::fmt::{self, Write as _};
 
 /// Byte b that isn't part of valid UTF-8 travels as this code point plus b (plane 16, private use).
 const STRAY_BYTE: u32 = 0x10_FF00;
@@ -24,6 +27,28 @@ pub fn database_is_sql_ascii() -> bool {
     database_encoding() == SQL_ASCII
 }
 
+/// What the server calls the encoding of text on the wire.
+pub fn of_wire() -> &'static str {
+    if database_is_sql_ascii() { "SQL_ASCII" } else { "UTF8" }
+}
+
+/// Whether a server means this encoding, however it writes it.
+pub fn is_of_wire(name: &[u8]) -> bool {
+    let letters = |name: &[u8]| {
+        name.iter().filter(|byte| byte.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase).collect::<Vec<_>>()
+    };
+    letters(name) == letters(of_wire().as_bytes())
+}
+
+thread_local! {
+    static BEYOND_ASCII: Cell<u64> = const { Cell::new(0) };
+}
+
+/// How many texts from the wire weren't ASCII alone, so that their encoding mattered.
+pub fn beyond_ascii() -> u64 {
+    BEYOND_ASCII.get()
+}
+
 /// Text of the server as Rust text. Raises the server's error if the conversion is impossible.
 pub fn from_server(bytes: &[u8]) -> String {
     if let Ok(text) = str::from_utf8(bytes)
@@ -38,12 +63,24 @@ pub fn from_server(bytes: &[u8]) -> String {
 }
 
 /// Text from the wire, where it is meant to be UTF-8, for a message: what isn't valid is replaced, but for an SQL_ASCII
-/// database, where it passes.
+/// database, where it passes. Raises an ERROR if there is no memory for it.
 pub fn from_wire(bytes: &[u8]) -> String {
     match str::from_utf8(bytes) {
-        Ok(text) => text.to_owned(),
+        Ok(text) => memory::format(format_args!("{text}")),
         Err(_) if database_is_sql_ascii() => carry_stray_bytes(bytes),
-        Err(_) => String::from_utf8_lossy(bytes).into_owned(),
+        Err(_) => memory::format(format_args!("{}", Lossy(bytes))),
+    }
+}
+
+/// Displays what isn't UTF-8 as replacement characters.
+struct Lossy<'a>(&'a [u8]);
+
+impl fmt::Display for Lossy<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.utf8_chunks().try_for_each(|chunk| {
+            out.write_str(chunk.valid())?;
+            if chunk.invalid().is_empty() { Ok(()) } else { out.write_char(char::REPLACEMENT_CHARACTER) }
+        })
     }
 }
 
@@ -116,6 +153,7 @@ pub fn wire_to_server(bytes: &[u8]) -> Cow<'_, [u8]> {
     if bytes.is_ascii() && !bytes.contains(&0) {
         return Cow::Borrowed(bytes);
     }
+    BEYOND_ASCII.set(BEYOND_ASCII.get() + 1);
     let Ok(length) = c_int::try_from(bytes.len()) else {
         return Cow::Borrowed(bytes); // longer than any Datum: the input function refuses it
     };
@@ -132,14 +170,22 @@ pub fn wire_to_server(bytes: &[u8]) -> Cow<'_, [u8]> {
     }
 }
 
-/// UTF-8 with every byte that isn't part of it carried as a private character.
+/// UTF-8 with every byte that isn't part of it carried as a private character. Raises an ERROR if there is no memory for it.
 fn carry_stray_bytes(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len());
-    for chunk in bytes.utf8_chunks() {
-        text.push_str(chunk.valid());
-        text.extend(chunk.invalid().iter().filter_map(|&b| char::from_u32(STRAY_BYTE + u32::from(b))));
+    memory::format(format_args!("{}", Carried(bytes)))
+}
+
+/// Displays every byte that isn't part of valid UTF-8 as a private character.
+struct Carried<'a>(&'a [u8]);
+
+impl fmt::Display for Carried<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.utf8_chunks().try_for_each(|chunk| {
+            out.write_str(chunk.valid())?;
+            let mut characters = chunk.invalid().iter().filter_map(|&b| char::from_u32(STRAY_BYTE + u32::from(b)));
+            characters.try_for_each(|character| out.write_char(character))
+        })
     }
-    text
 }
 
 /// The reverse of [`carry_stray_bytes`].
@@ -147,7 +193,8 @@ fn return_stray_bytes(text: &str) -> Cow<'_, [u8]> {
     if !text.chars().any(|c| stray_byte(c).is_some()) {
         return Cow::Borrowed(text.as_bytes());
     }
-    let mut bytes = Vec::with_capacity(text.len());
+    let mut bytes = Vec::new();
+    memory::reserve(&mut bytes, text.len());
     for c in text.chars() {
         match stray_byte(c) {
             Some(byte) => bytes.push(byte as u8),
@@ -162,10 +209,10 @@ fn stray_byte(c: char) -> Option<u32> {
     u32::from(c).checked_sub(STRAY_BYTE).filter(|byte| (0x80..0x100).contains(byte))
 }
 
-/// Converts valid text, or raises the conversion function's ERROR.
+/// Converts valid text, or raises the conversion function's ERROR, or that there is no memory for it.
 fn convert(bytes: &[u8], from: c_int, to: c_int) -> Vec<u8> {
     let Ok(length) = c_int::try_from(bytes.len()) else {
-        return bytes.to_vec();
+        return memory::copy(bytes);
     };
     // SAFETY: pg_do_encoding_conversion reads `length` bytes (it never writes to its argument) and returns either the
     // argument itself or a palloc'd, NUL-terminated copy.
@@ -173,9 +220,9 @@ fn convert(bytes: &[u8], from: c_int, to: c_int) -> Vec<u8> {
         let source = bytes.as_ptr().cast_mut();
         let converted = pg_sys::pg_do_encoding_conversion(source, length, from, to);
         if converted.is_null() || std::ptr::eq(converted, source) {
-            return bytes.to_vec();
+            return memory::copy(bytes);
         }
-        let result = CStr::from_ptr(converted.cast()).to_bytes().to_vec();
+        let result = memory::copy(CStr::from_ptr(converted.cast()).to_bytes());
         pg_sys::pfree(converted.cast());
         result
     }
@@ -185,8 +232,9 @@ fn convert(bytes: &[u8], from: c_int, to: c_int) -> Vec<u8> {
 fn convert_lossy(text: &str, to: c_int) -> Vec<u8> {
     // SAFETY: a syscache look-up; InvalidOid where there is no conversion (then only ASCII gets through).
     let procedure = unsafe { pg_sys::FindDefaultConversionProc(UTF8, to) };
-    let mut bytes = Vec::with_capacity(text.len());
+    let mut bytes = Vec::new();
     for c in text.chars() {
+        memory::reserve_ahead(&mut bytes, 16);
         let mut source = [0u8; 4];
         let source = c.encode_utf8(&mut source);
         if source.len() == 1 {

@@ -5,8 +5,8 @@
 //! SQL functions are inlined; it is set up and evaluated by PostgreSQL's own evaluator, which checks EXECUTE; and it is made
 //! again when the plan is. PL/pgSQL does the same with its simple expressions.
 
+use super::circumstances::{Circumstances, is_watched};
 use super::elog;
-use super::inval;
 use super::memory::OwnedContext;
 use pgrx::pg_sys::{self, Datum, NodeTag, Oid};
 use std::ptr::NonNull;
@@ -14,39 +14,28 @@ use std::ptr::NonNull;
 /// The types whose values are looked at here. With another one the caller has a complaint, and finds it by the rows.
 const TYPES: [Oid; 4] = [pg_sys::INT2OID, pg_sys::INT4OID, pg_sys::INT8OID, pg_sys::TEXTOID];
 
-/// What an [`Expression`] was made under. Under anything else it must be made again.
+/// What a plan was found to be an [`Expression`] under. Under anything else it must be made again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Circumstances {
+pub struct Validity {
     /// Number of the generic plan among its query's.
     generation: i32,
-    /// Setting an expression up checks who may call its functions, and reads what they are: that isn't part of a plan.
-    user: Oid,
-    function_changes: u64,
-    /// And it settles whether the calls are counted.
-    track_functions: i32,
-    /// A hook that is there wants to be told whenever the executor sets up a call of a function.
-    is_watched: bool,
+    /// Setting an expression up isn't part of a plan.
+    circumstances: Circumstances,
 }
 
-impl Circumstances {
-    /// Those of now. `None` if the query has no valid generic plan.
+impl Validity {
+    /// That of now. `None` if the query has no valid generic plan.
     ///
     /// # Safety
     /// `source` is a live, saved plan source.
-    pub(super) unsafe fn now(source: *mut pg_sys::CachedPlanSource) -> Option<Circumstances> {
+    pub(super) unsafe fn now(source: *mut pg_sys::CachedPlanSource) -> Option<Validity> {
         // SAFETY: the generic plan is NULL or live; with no owner the look at it takes no reference. The look is
         // enough where the plan was found to be simple; of others nothing is derived. The generation tells a plan from
-        // another one in its place. The other variables are the backend's.
+        // another one in its place.
         unsafe {
             let plan = (*source).gplan;
             let is_valid = !plan.is_null() && pg_sys::CachedPlanIsSimplyValid(source, plan, std::ptr::null_mut());
-            is_valid.then(|| Circumstances {
-                generation: (*plan).generation,
-                user: pg_sys::GetUserId(),
-                function_changes: inval::function_changes(),
-                track_functions: pg_sys::pgstat_track_functions,
-                is_watched: is_watched(),
-            })
+            is_valid.then(|| Validity { generation: (*plan).generation, circumstances: Circumstances::now() })
         }
     }
 }
@@ -146,12 +135,6 @@ impl Expression {
         // SAFETY: the context is ours, and nothing is being evaluated.
         unsafe { pg_sys::MemoryContextReset((*self.econtext.as_ptr()).ecxt_per_tuple_memory) }
     }
-}
-
-fn is_watched() -> bool {
-    // SAFETY: a variable of the backend.
-    let hook = unsafe { pg_sys::object_access_hook };
-    hook.is_some()
 }
 
 /// A list of parameters of these types, in the current context, as SPI makes it.

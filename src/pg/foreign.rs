@@ -11,6 +11,8 @@ pub type Options = Vec<(String, String)>;
 pub struct ForeignServer {
     /// OID of the server.
     pub oid: Oid,
+    /// Who owns it.
+    pub owner: Oid,
     /// The server's options.
     pub options: Options,
     /// The wrapper's options.
@@ -26,10 +28,19 @@ pub fn server(name: &str, wrapper: &str) -> Option<ForeignServer> {
         let foreign_wrapper = &*pg_sys::GetForeignDataWrapper(server.fdwid);
         (encoding::from_server_cstr(foreign_wrapper.fdwname) == wrapper).then(|| ForeignServer {
             oid: server.serverid,
+            owner: server.owner,
             options: options(server.options),
             wrapper_options: options(foreign_wrapper.options),
         })
     }
+}
+
+/// Whether a server could have this name: PostgreSQL keeps no longer ones.
+pub fn may_be_name(name: &str) -> bool {
+    // In the server's encoding a character may take fewer bytes, but never less than a quarter.
+    let bytes = name.len();
+    let longest = pg_sys::NAMEDATALEN as usize - 1;
+    bytes <= longest || (bytes <= 4 * longest && encoding::to_server_cstring(name).len() <= longest)
 }
 
 /// Raises `permission denied` unless the role has USAGE on the server.

@@ -1,6 +1,10 @@
-//! Memory contexts (`memutils.h`).
+//! Memory contexts (`memutils.h`), and memory of Rust's whose size somebody else decides: if there is none, that is an ERROR as
+//! PostgreSQL raises it (53200), and not the end of the backend.
 
+use super::elog;
+use crate::reserve;
 use pgrx::pg_sys;
+use std::fmt::{self, Write as _};
 use std::ptr::NonNull;
 
 /// A memory context of ours, deleted with everything in it when this is dropped.
@@ -74,4 +78,55 @@ pub unsafe fn enter<T>(context: pg_sys::MemoryContext, body: impl FnOnce() -> T)
         restore
     };
     body()
+}
+
+/// Makes room for so many more elements. Raises an ERROR if there is no memory for them.
+pub fn reserve<T>(elements: &mut Vec<T>, additional: usize) {
+    if elements.capacity() - elements.len() < additional && reserve::reserve(elements, additional).is_err() {
+        out_of_memory::<T>(additional);
+    }
+}
+
+/// As [`reserve()`], for a vector that grows step by step.
+pub fn reserve_ahead<T>(elements: &mut Vec<T>, additional: usize) {
+    if elements.capacity() - elements.len() < additional && reserve::reserve_ahead(elements, additional).is_err() {
+        out_of_memory::<T>(additional);
+    }
+}
+
+/// Appends bytes. Raises an ERROR if there is no memory for them.
+pub fn extend(bytes: &mut Vec<u8>, with: &[u8]) {
+    reserve_ahead(bytes, with.len());
+    bytes.extend_from_slice(with);
+}
+
+/// A copy of the bytes. Raises an ERROR if there is no memory for it.
+pub fn copy(bytes: &[u8]) -> Vec<u8> {
+    let mut copy = Vec::new();
+    reserve(&mut copy, bytes.len());
+    copy.extend_from_slice(bytes);
+    copy
+}
+
+/// The text of these arguments. Raises an ERROR if there is no memory for it.
+pub fn format(arguments: fmt::Arguments<'_>) -> String {
+    struct Length(usize);
+    impl fmt::Write for Length {
+        fn write_str(&mut self, text: &str) -> fmt::Result {
+            self.0 += text.len();
+            Ok(())
+        }
+    }
+    let mut length = Length(0);
+    let _ = length.write_fmt(arguments);
+    let mut bytes = Vec::new();
+    reserve(&mut bytes, length.0);
+    let mut text = String::from_utf8(bytes).unwrap_or_default(); // nothing, with room for all of it
+    let _ = text.write_fmt(arguments);
+    text
+}
+
+#[cold]
+fn out_of_memory<T>(count: usize) -> ! {
+    elog::raise_out_of_memory(count.saturating_mul(size_of::<T>()))
 }

@@ -53,17 +53,3 @@ pub fn text_array(array: Datum) -> Vec<Option<String>> {
             .collect()
     }
 }
-
-/// Makes a misspelt `plproxy.…` setting an error instead of a silent placeholder, where PostgreSQL can (15 and later).
-pub fn reserve_settings_prefix(prefix: &std::ffi::CStr) {
-    #[cfg(not(feature = "pg14"))]
-    // SAFETY: called from _PG_init; the prefix is copied.
-    unsafe {
-        pg_sys::MarkGUCPrefixReserved(prefix.as_ptr());
-    }
-    #[cfg(feature = "pg14")]
-    // SAFETY: as above.
-    unsafe {
-        pg_sys::EmitWarningsOnPlaceholders(prefix.as_ptr());
-    }
-}

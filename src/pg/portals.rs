@@ -3,11 +3,12 @@
 use pgrx::pg_sys;
 use std::ffi::CStr;
 
-/// The name of the portal that is running: empty for a client's unnamed one, made up by PostgreSQL for a query inside of
-/// a function. `None` outside of any.
-pub fn active_name<'n>() -> Option<&'n CStr> {
-    // SAFETY: NULL, or the portal that the calls above us are running; its name is there as long as it is.
-    unsafe { pg_sys::ActivePortal.as_ref().map(|portal| CStr::from_ptr(portal.name)) }
+/// Shows `look` the name of the portal that is running: empty for a client's unnamed one, made up by PostgreSQL for a query
+/// inside of a function. `None` outside of any.
+pub fn with_active_name<T>(look: impl FnOnce(Option<&CStr>) -> T) -> T {
+    // SAFETY: NULL, or the portal that the calls above us are running; its name is there as long as it is, and so while `look`
+    // runs.
+    look(unsafe { pg_sys::ActivePortal.as_ref().map(|portal| CStr::from_ptr(portal.name)) })
 }
 
 /// Whether there is a portal of this name.

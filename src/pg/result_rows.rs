@@ -26,7 +26,7 @@ impl ResultRows {
         let row_type = match result_shape(call.function(), &context) {
             ResultShape::Row(row_type) => row_type,
             ResultShape::Scalar(type_oid) => RowType::of_scalar(type_oid, &context),
-            ResultShape::Record | ResultShape::Unsupported(_) => return Err(Problem::WrongContext),
+            ResultShape::Record | ResultShape::Unsupported => return Err(Problem::WrongContext),
         };
         let store = call.begin_set(&row_type).ok_or(Problem::SetNotAccepted)?;
         let scratch = OwnedContext::for_scratch(c"plproxy result row");
@@ -37,7 +37,7 @@ impl ResultRows {
     /// their memory is given back.
     ///
     /// # Panics
-    /// If there aren't as many values as columns. Of the right types they must be, too, which nobody checks.
+    /// If there aren't as many values as columns. That they are of the right types is the caller's word.
     pub fn put<const COLUMNS: usize>(&self, make: impl FnOnce() -> [Option<Datum>; COLUMNS]) {
         assert!(self.row_type.width() == COLUMNS, "{COLUMNS} values for {} columns", self.row_type.width());
         self.scratch.enter(|| {

@@ -18,10 +18,23 @@ pub fn session_user() -> Oid {
     unsafe { pg_sys::GetSessionUserId() }
 }
 
+/// Whether PostgreSQL has switched to a table's owner, to run his code on its own account (VACUUM, ANALYZE, REINDEX, REFRESH
+/// MATERIALIZED VIEW), so that nothing of the session may be his.
+pub fn is_operation_restricted() -> bool {
+    // SAFETY: reads a variable of the backend.
+    unsafe { pg_sys::InSecurityRestrictedOperation() }
+}
+
 /// Whether the current user is a superuser.
 pub fn is_superuser() -> bool {
     // SAFETY: looks into the catalog cache.
     unsafe { pg_sys::superuser() }
+}
+
+/// Whether a role is a superuser.
+pub fn is_superuser_role(role: Oid) -> bool {
+    // SAFETY: looks into the catalog cache; a role that doesn't exist is none.
+    unsafe { pg_sys::superuser_arg(role) }
 }
 
 /// Whether the current user has the privileges of a role: superusers have everybody's.

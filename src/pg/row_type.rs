@@ -1,6 +1,7 @@
 //! What a function returns (`funcapi.h`) and the row types behind it (`tupdesc.h`).
 
 use super::calls::Call;
+use super::elog::{self, Report, SqlState};
 use super::encoding;
 use super::memory::OwnedContext;
 use pgrx::pg_sys::{self, Oid};
@@ -14,8 +15,8 @@ pub enum ResultShape {
     Row(RowType),
     /// A row whose columns only the calling query knows.
     Record,
-    /// A pseudo-type that can't be resolved.
-    Unsupported(Oid),
+    /// A pseudo-type of which there are no values, such as `trigger`.
+    Unsupported,
 }
 
 /// What the function returns, as the catalogs say now. Row descriptors are kept in `context`.
@@ -32,7 +33,7 @@ pub fn result_shape(function: Oid, context: &OwnedContext) -> ResultShape {
             ResultShape::Row(RowType::new(descriptor, type_oid, Some(type_oid)))
         }
         pg_sys::TypeFuncClass::TYPEFUNC_RECORD => ResultShape::Record,
-        _ => ResultShape::Unsupported(type_oid),
+        _ => ResultShape::Unsupported,
     }
 }
 
@@ -118,6 +119,16 @@ impl RowType {
         unsafe { (*self.descriptor).natts as usize }
     }
 
+    /// Raises an ERROR if it has more columns than a row may have.
+    pub fn require_few_columns(&self) {
+        // In the words of heap_form_tuple.
+        let (columns, limit) = (self.width(), pg_sys::MaxTupleAttributeNumber as usize);
+        if columns > limit {
+            let text = format!("number of columns ({columns}) exceeds limit ({limit})");
+            elog::raise_error(&Report::new(SqlState(*b"54011"), text));
+        }
+    }
+
     /// The columns by position; `None` where one was dropped.
     pub fn columns(&self) -> Vec<Option<Column>> {
         // SAFETY: the descriptor lives as long as self and has `natts` attributes.
@@ -173,7 +184,7 @@ pub(super) unsafe fn attribute(descriptor: pg_sys::TupleDesc, number: usize) -> 
 }
 
 /// A number that changes whenever the named row type does (typcache's `tupDesc_identifier`).
-fn row_type_version(type_oid: Oid) -> u64 {
+pub(super) fn row_type_version(type_oid: Oid) -> u64 {
     // SAFETY: raises an ERROR if the type is gone, which a function that returns it doesn't outlive.
     unsafe { pg_sys::assign_record_type_identifier(type_oid, -1) }
 }

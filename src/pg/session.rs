@@ -30,6 +30,12 @@ pub fn id() -> String {
     format!("{started:x}.{:x}", std::process::id())
 }
 
+/// Whether this process works for a parallel query of another one.
+pub fn is_parallel_worker() -> bool {
+    // SAFETY: a plain global of the backend.
+    unsafe { pg_sys::ParallelWorkerNumber >= 0 }
+}
+
 /// The database that it is connected to.
 pub fn database() -> Option<String> {
     // SAFETY: looks into the catalog cache; NULL if the database is gone.

@@ -2,7 +2,7 @@
 
 use super::datum;
 use super::encoding;
-use super::expression::{self, Circumstances, Expression};
+use super::expression::{self, Expression, Validity};
 use super::interrupts;
 use pgrx::pg_sys::{self, Datum, Oid};
 use std::cell::{Cell, OnceCell};
@@ -109,10 +109,10 @@ struct Plan {
     looked: Cell<Option<Box<Looked>>>,
 }
 
-/// What a plan was found to be, under certain circumstances.
+/// What a plan was found to be, and how long that holds.
 struct Looked {
     source: *mut pg_sys::CachedPlanSource,
-    circumstances: Circumstances,
+    validity: Validity,
     /// `None` if it isn't one.
     expression: Option<Expression>,
 }
@@ -131,23 +131,23 @@ impl Plan {
     fn look(&self) -> Option<Box<Looked>> {
         if let Some(looked) = self.looked.take() {
             // SAFETY: the source is the plan's.
-            let now = unsafe { Circumstances::now(looked.source) };
-            if now == Some(looked.circumstances) {
+            let now = unsafe { Validity::now(looked.source) };
+            if now == Some(looked.validity) {
                 return Some(looked);
             }
         }
         connected(|_| {
             // SAFETY: SPI is connected. The sources are those of the kept plan. The generic plan that we get, NULL if there
             // are several queries, is held by the current resource owner, from which it is released; after an ERROR the
-            // owner does that. The circumstances are those of before, so that a change meanwhile is noticed.
+            // owner does that. The validity is that of before, so that a change meanwhile is noticed.
             unsafe {
                 let plan = self.plan.as_ptr();
                 let source = expression::only(pg_sys::SPI_plan_get_plan_sources(plan))?;
                 let cached = pg_sys::SPI_plan_get_cached_plan(plan);
-                let circumstances = Circumstances::now(source);
+                let validity = Validity::now(source);
                 let expression = Expression::of(source, cached);
                 pg_sys::ReleaseCachedPlan(cached, pg_sys::CurrentResourceOwner);
-                Some(Box::new(Looked { source, circumstances: circumstances?, expression }))
+                Some(Box::new(Looked { source, validity: validity?, expression }))
             }
         })
     }
@@ -274,6 +274,20 @@ impl Rows<'_> {
     pub fn text(&self, row: usize, column: usize) -> Option<String> {
         assert_eq!(self.column_type(column), pg_sys::TEXTOID);
         self.datum(row, column).map(|text| encoding::from_server(&datum::varlena_bytes(text)))
+    }
+
+    /// A field of any type, as its output function writes it. `None` if it is NULL.
+    pub fn as_text(&self, row: usize, column: usize) -> Option<String> {
+        if self.column_type(column) == pg_sys::TEXTOID {
+            return self.text(row, column);
+        }
+        let (tuple, descriptor) = self.tuple(row);
+        // SAFETY: the tuple belongs to the descriptor; SPI_getvalue checks the column's number, and returns palloc'd text or
+        // NULL. What the output function raises passes.
+        unsafe {
+            let text = pg_sys::SPI_getvalue(tuple, descriptor, column as i32 + 1);
+            (!text.is_null()).then(|| encoding::from_server_cstr(text))
+        }
     }
 
     fn tuple(&self, row: usize) -> (pg_sys::HeapTuple, pg_sys::TupleDesc) {

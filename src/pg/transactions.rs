@@ -1,6 +1,6 @@
 //! The ends of transactions (`access/xact.h`).
 
-use pgrx::pg_sys;
+use pgrx::{pg_guard, pg_sys};
 use std::ffi::c_void;
 use std::sync::OnceLock;
 
@@ -14,7 +14,8 @@ pub fn at_end(callback: fn()) {
     }
 }
 
-unsafe extern "C-unwind" fn ended(event: pg_sys::XactEvent::Type, _: *mut c_void) {
+#[pg_guard]
+unsafe extern "C-unwind" fn ended(event: pg_sys::XactEvent::Type, _argument: *mut c_void) {
     use pg_sys::XactEvent::{XACT_EVENT_ABORT, XACT_EVENT_COMMIT, XACT_EVENT_PREPARE};
     if let (XACT_EVENT_COMMIT | XACT_EVENT_ABORT | XACT_EVENT_PREPARE, Some(callback)) = (event, AT_END.get()) {
         callback();

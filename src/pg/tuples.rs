@@ -2,8 +2,10 @@
 //!
 //! `heap_form_tuple` wants each value as a Datum first, which for a text is an allocation and a copy, and goes over them
 //! twice. Where rows come in by the million, what is known of a type's form is enough to write its values where they belong
-//! at once. The layout is that of `heap_fill_tuple`.
+//! at once. The layout is that of `heap_fill_tuple`, and the limits are those of `heap_form_tuple`.
 
+use super::elog::{self, Report, SqlState};
+use super::memory;
 use super::row_type::{self, RowType};
 use super::tuplestore::RowStore;
 use super::varlena;
@@ -53,12 +55,20 @@ const ALIGN: usize = pg_sys::MAXIMUM_ALIGNOF as usize;
 const BARE: usize = BITMAP.next_multiple_of(ALIGN);
 const _: () = assert!(ALIGN == align_of::<u64>());
 
+/// The longest row: with the rest of what PostgreSQL puts around it, it fits into an allocation (`MaxAllocSize`).
+const LONGEST: usize = 0x3fff_ffff - size_of::<pg_sys::HeapTupleData>();
+
 /// The longest short varlena, its header included (`VARATT_SHORT_MAX`).
 const LONGEST_SHORT: usize = 0x7f;
 
 impl Tuples {
     /// None yet, of this type.
+    ///
+    /// # Panics
+    /// If a row has no room for so many columns: [`RowType::require_few_columns`] is to be called before.
     pub fn of(row_type: &RowType) -> Tuples {
+        // More wouldn't fit into the header: its offset is a byte, and the number of columns has eleven bits.
+        assert!(row_type.width() <= pg_sys::MaxTupleAttributeNumber as usize, "{} columns", row_type.width());
         let columns: Vec<_> = (0..row_type.width())
             .map(|number| {
                 // SAFETY: the descriptor lives as long as the row type, and has `width` attributes.
@@ -248,10 +258,17 @@ impl Tuples {
         self.end = end;
     }
 
+    /// Raises an ERROR if the row is too long, or if there is no memory for it.
     fn make_room(&mut self, end: usize) {
         if end > self.memory.len() * ALIGN {
-            let words = end.div_ceil(ALIGN).max(2 * self.memory.len());
-            self.memory.resize(words, 0);
+            let size = end - self.start;
+            if size > LONGEST {
+                let text = format!("row is too big: size {size}, maximum size {LONGEST}");
+                elog::raise_error(&Report::new(SqlState(*b"54000"), text));
+            }
+            let missing = end.div_ceil(ALIGN) - self.memory.len();
+            memory::reserve_ahead(&mut self.memory, missing);
+            self.memory.resize(self.memory.capacity(), 0);
         }
     }
 

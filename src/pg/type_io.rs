@@ -1,9 +1,9 @@
 //! Types and their text form (`lsyscache.h`, `fmgr.h`).
 
 use super::encoding;
-use super::memory::OwnedContext;
-use pgrx::pg_sys::{self, Oid};
-use std::cell::UnsafeCell;
+use super::memory::{self, OwnedContext};
+use super::type_function::TypeFunction;
+use pgrx::pg_sys::{self, Datum, Oid};
 use std::ffi::CStr;
 
 /// What must be known of a type before a value of it can travel.
@@ -11,8 +11,6 @@ use std::ffi::CStr;
 pub struct TypeName {
     /// As SQL wants it: quoted where needed, with the schema unless that is pg_catalog.
     pub sql: String,
-    /// The bare catalog name, for messages.
-    pub bare: String,
     /// Whether it is a pseudo-type, of which no value can travel.
     pub is_pseudo: bool,
     /// Whether it is a true array type.
@@ -42,7 +40,7 @@ pub fn type_name(oid: Oid) -> Option<TypeName> {
         } else {
             qualified_name(namespace, &bare)?
         };
-        Some(TypeName { sql, bare, is_pseudo, is_array, base: pg_sys::getBaseType(oid) })
+        Some(TypeName { sql, is_pseudo, is_array, base: pg_sys::getBaseType(oid) })
     }
 }
 
@@ -65,65 +63,56 @@ pub fn quote_identifier(name: &str) -> String {
 
 /// A type's input function, ready to be called.
 #[derive(Debug)]
-pub struct Input {
-    // An UnsafeCell, because the function keeps its own notes in it, and may be entered again while it runs (a
-    // domain's check may call a function that returns the same type). fmgr is made for that.
-    function: Box<UnsafeCell<pg_sys::FmgrInfo>>,
-    parameter: Oid,
-}
+pub struct Input(TypeFunction);
 
 impl Input {
-    /// Looks the function up; its notes are kept in `context`, which must outlive it.
+    /// Looks the function up; what it notes for itself may be kept in `context`, which must outlive it.
     pub fn of(oid: Oid, context: &OwnedContext) -> Input {
-        let (mut function, mut parameter) = (pg_sys::InvalidOid, pg_sys::InvalidOid);
-        // SAFETY: raises an ERROR if the type doesn't exist or has no input function.
-        unsafe { pg_sys::getTypeInputInfo(oid, &raw mut function, &raw mut parameter) };
-        Input { function: function_info(function, context), parameter }
+        Input(TypeFunction::of(oid, look_up_input, context))
     }
 
     /// The value that this text stands for, in the current memory context. The text is in the server's encoding and
     /// NUL-terminated. NULL is passed to functions that want to see it (domains check it); the result is `None` if
     /// the value is NULL. Typmod is -1: lengths and precisions aren't enforced, as for any function's result.
-    pub fn read(&self, text: Option<&CStr>) -> Option<pg_sys::Datum> {
+    pub fn read(&self, text: Option<&CStr>) -> Option<Datum> {
         let pointer = text.map_or(std::ptr::null_mut(), |text| text.as_ptr().cast_mut());
-        // SAFETY: input functions don't write to their argument. fmgr allows a FmgrInfo to be in use more than once.
-        let datum = unsafe { pg_sys::InputFunctionCall(self.function.get(), pointer, self.parameter, -1) };
+        // SAFETY: input functions don't write to their argument.
+        let datum = self.0.with(|info, parameter| unsafe { pg_sys::InputFunctionCall(info, pointer, parameter, -1) });
         text.map(|_| datum)
     }
 }
 
 /// A type's output function, ready to be called.
 #[derive(Debug)]
-pub struct Output {
-    function: Box<UnsafeCell<pg_sys::FmgrInfo>>,
-}
+pub struct Output(TypeFunction);
 
 impl Output {
-    /// Looks the function up; its notes are kept in `context`, which must outlive it.
+    /// Looks the function up; what it notes for itself may be kept in `context`, which must outlive it.
     pub fn of(oid: Oid, context: &OwnedContext) -> Output {
-        let (mut function, mut varlena) = (pg_sys::InvalidOid, false);
-        // SAFETY: raises an ERROR if the type doesn't exist or has no output function.
-        unsafe { pg_sys::getTypeOutputInfo(oid, &raw mut function, &raw mut varlena) };
-        Output { function: function_info(function, context) }
+        Output(TypeFunction::of(oid, look_up_output, context))
     }
 
     /// Appends the value's text form, as UTF-8.
-    pub fn write(&self, value: pg_sys::Datum, out: &mut Vec<u8>) {
+    pub fn write(&self, value: Datum, out: &mut Vec<u8>) {
         // SAFETY: the caller's Datum is of the type that this is for; the result is palloc'd and NUL-terminated.
         unsafe {
-            let text = pg_sys::OutputFunctionCall(self.function.get(), value);
-            out.extend_from_slice(&encoding::server_to_wire(CStr::from_ptr(text).to_bytes()));
+            let text = self.0.with(|info, _| pg_sys::OutputFunctionCall(info, value));
+            memory::extend(out, &encoding::server_to_wire(CStr::from_ptr(text).to_bytes()));
             pg_sys::pfree(text.cast());
         }
     }
 }
 
-/// A function, looked up for many calls; what it notes for itself is kept in `context`, which must outlive the result.
-pub(super) fn function_info(function: Oid, context: &OwnedContext) -> Box<UnsafeCell<pg_sys::FmgrInfo>> {
-    // SAFETY: FmgrInfo is plain C data; fmgr_info_cxt fills it in, with `context` for the function's notes.
-    unsafe {
-        let info = Box::new(UnsafeCell::new(std::mem::zeroed()));
-        pg_sys::fmgr_info_cxt(function, info.get(), context.as_ptr());
-        info
-    }
+fn look_up_input(oid: Oid) -> (Oid, Oid) {
+    let (mut function, mut parameter) = (pg_sys::InvalidOid, pg_sys::InvalidOid);
+    // SAFETY: raises an ERROR if the type doesn't exist or has no input function.
+    unsafe { pg_sys::getTypeInputInfo(oid, &raw mut function, &raw mut parameter) };
+    (function, parameter)
+}
+
+fn look_up_output(oid: Oid) -> (Oid, Oid) {
+    let (mut function, mut is_varlena) = (pg_sys::InvalidOid, false);
+    // SAFETY: raises an ERROR if the type doesn't exist or has no output function.
+    unsafe { pg_sys::getTypeOutputInfo(oid, &raw mut function, &raw mut is_varlena) };
+    (function, pg_sys::InvalidOid)
 }

@@ -38,7 +38,7 @@ pub(super) fn short_header(size: usize) -> u8 {
     if cfg!(target_endian = "little") { (size as u8) << 1 | 1 } else { size as u8 | 0x80 }
 }
 
-/// The header of a varlena of this size, itself included: less than a gigabyte, as everything that comes over the wire.
+/// The header of a varlena of this size, itself included: less than a gigabyte, or it is part of a row that is refused.
 pub(super) fn long_header(size: usize) -> [u8; pg_sys::VARHDRSZ] {
     // `SET_VARSIZE_4B`
     let size = size as u32 & 0x3fff_ffff;

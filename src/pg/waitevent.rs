@@ -1,5 +1,6 @@
 //! Waiting (`storage/latch.h`): for the backend's latch, the postmaster's death, and sockets, all at once.
 
+use super::external_fd::{self, NoDescriptor};
 use pgrx::pg_sys;
 use std::ffi::c_long;
 use std::os::fd::RawFd;
@@ -40,7 +41,7 @@ pub enum WaitEvent {
 #[cfg(any(feature = "pg14", feature = "pg15", feature = "pg16"))]
 impl WaitEvent {
     /// Before PostgreSQL 17 an extension can't name what it waits for: it is all `Extension`.
-    fn number(self) -> u32 {
+    pub(super) fn number(self) -> u32 {
         pg_sys::PG_WAIT_EXTENSION
     }
 }
@@ -52,7 +53,7 @@ impl WaitEvent {
 
     /// Asked for at the first wait of the process, all at once, because that takes a lock and can fail: there are only so
     /// many names for all extensions. By the time that a call has to be abandoned they are known.
-    fn number(self) -> u32 {
+    pub(super) fn number(self) -> u32 {
         thread_local! {
             static NUMBERS: std::cell::Cell<Option<[u32; WaitEvent::NAMES.len()]>> = const { std::cell::Cell::new(None) };
         }
@@ -79,17 +80,19 @@ const FIXED_EVENTS: usize = 2;
 
 impl WaitSet {
     /// An empty set with room for this many sockets. If the postmaster dies while it is waited on, the backend exits.
-    pub fn new(sockets: usize) -> WaitSet {
+    ///
+    /// Where there is no descriptor, `CreateWaitEventSet` would raise an ERROR, and leave its memory behind each time.
+    pub fn new(sockets: usize) -> Result<WaitSet, NoDescriptor> {
         let capacity = sockets + FIXED_EVENTS;
         // SAFETY: raises an ERROR rather than return NULL. The set lives in TopMemoryContext until it is freed. It
         // has no resource owner, because it may outlive the transaction.
-        let set = unsafe {
+        let set = external_fd::lend_one(|| unsafe {
             #[cfg(any(feature = "pg14", feature = "pg15", feature = "pg16"))]
             let set = pg_sys::CreateWaitEventSet(pg_sys::TopMemoryContext, capacity as i32);
             #[cfg(not(any(feature = "pg14", feature = "pg15", feature = "pg16")))]
             let set = pg_sys::CreateWaitEventSet(std::ptr::null_mut(), capacity as i32);
             set
-        };
+        })?;
         let set = WaitSet {
             set: NonNull::new(set).expect("CreateWaitEventSet never returns NULL"),
             // SAFETY: WaitEvent is plain C data, for which zeroes are a value.
@@ -97,7 +100,7 @@ impl WaitSet {
         };
         set.add_event(pg_sys::WL_LATCH_SET, pg_sys::PGINVALID_SOCKET, true);
         set.add_event(pg_sys::WL_EXIT_ON_PM_DEATH, pg_sys::PGINVALID_SOCKET, false);
-        set
+        Ok(set)
     }
 
     fn add_event(&self, events: u32, fd: RawFd, latch: bool) -> i32 {

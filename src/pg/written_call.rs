@@ -1,14 +1,15 @@
 //! A call that somebody has written down: what it calls, with what (`parser/parser.h`, `parser/analyze.h`, `ruleutils.h`).
 //!
 //! It is read as what may stand behind FROM, so that it may say the columns of a record: `f(42)`, `f(a => 42)`,
-//! `f(42) AS t(a int, b text)`. Nothing else may stand there with it, so whoever executes the text executes no more than
-//! the call.
+//! `f(42) AS t(a int, b text)`. Nothing else may stand there with it.
 
+use super::calls::Call;
 use super::expression::only;
 use super::spi::Statement;
 use super::{catalog, elog, encoding, roles};
 use pgrx::pg_sys::{self, Datum, Oid};
 use std::ffi::CStr;
+use std::mem::offset_of;
 use std::ptr::{self, NonNull};
 
 /// The call of one function.
@@ -94,26 +95,27 @@ impl WrittenCall {
     }
 
     /// Calls the function as the executor would: the arguments are evaluated first, and it runs as whom and with which
-    /// settings it is declared to. What it returns is passed over, and a set has nowhere to go: for a handler that knows
-    /// about it. Returns `false` if it is STRICT and an argument is NULL, so that it isn't called.
-    pub fn run(&self) -> bool {
+    /// settings it is declared to. What it returns is passed over. `around` makes the call that it is given, by the function
+    /// that it is given, when all that comes before the call is done. `None` if the function is STRICT and an argument is
+    /// NULL, so that it isn't called.
+    pub fn run<T>(&self, around: impl FnOnce(Call, &dyn Fn()) -> T) -> Option<T> {
         self.require_execute();
         match self.arguments_query() {
-            None => self.run_with(&[]),
+            None => self.run_with(&[], around),
             // Not read-only: arguments may be whatever may stand in a query.
             Some(sql) => Statement::new(sql, Vec::new()).run(std::iter::empty(), false, |rows| {
                 let values: Vec<_> = (0..rows.columns()).map(|column| rows.datum(0, column)).collect();
-                self.run_with(&values)
+                self.run_with(&values, around)
             }),
         }
     }
 
     /// A query for the values of all arguments, those with defaults included.
     fn arguments_query(&self) -> Option<String> {
-        let arguments =
-            catalog::with_all_arguments(self.function, self.expression().args, self.expression().funcresulttype);
-        // SAFETY: a list of expressions that refer to no table; the text is palloc'd.
+        let call = self.expression();
+        // SAFETY: the arguments are the call's. A list of expressions that refer to no table; the text is palloc'd.
         let texts: Vec<_> = unsafe {
+            let arguments = catalog::with_all_arguments(self.function, call.args, call.funcresulttype);
             let count = if arguments.is_null() { 0 } else { (*arguments).length };
             (0..count)
                 .map(|number| {
@@ -125,21 +127,26 @@ impl WrittenCall {
         (!texts.is_empty()).then(|| format!("select {}", texts.join(", ")))
     }
 
-    fn run_with(&self, values: &[Option<Datum>]) -> bool {
+    fn run_with<T>(&self, values: &[Option<Datum>], around: impl FnOnce(Call, &dyn Fn()) -> T) -> Option<T> {
         // SAFETY: everything that a call takes, filled in as fmgr.h and executor/execSRF.c do, in memory of the current
-        // context. The guard turns a longjmp out of the function into an unwind.
+        // context. The guard turns a longjmp out of the function into an unwind. After an ERROR the transaction's clean-up
+        // frees the set and the expression context.
         unsafe {
             let info = pg_sys::palloc0(size_of::<pg_sys::FmgrInfo>()).cast::<pg_sys::FmgrInfo>();
             pg_sys::fmgr_info(self.function, info);
             (*info).fn_expr = self.range.as_ref().funcexpr;
             if (*info).fn_strict && values.iter().any(Option::is_none) {
-                return false;
+                return None;
             }
-            let size = size_of::<pg_sys::FunctionCallInfoBaseData>() + size_of_val(values) * 2;
+            // SizeForFunctionCallInfo
+            let size =
+                offset_of!(pg_sys::FunctionCallInfoBaseData, args) + values.len() * size_of::<pg_sys::NullableDatum>();
+            let size = size.max(size_of::<pg_sys::FunctionCallInfoBaseData>());
             let call = pg_sys::palloc0(size).cast::<pg_sys::FunctionCallInfoBaseData>();
             (*call).flinfo = info;
             (*call).fncollation = self.expression().inputcollid;
-            (*call).resultinfo = self.result_info().cast();
+            let result = self.result_info();
+            (*call).resultinfo = result.cast();
             (*call).nargs = values.len() as i16;
             for (number, value) in values.iter().enumerate() {
                 let argument = (*call).args.as_mut_ptr().add(number);
@@ -147,19 +154,27 @@ impl WrittenCall {
                     .write(pg_sys::NullableDatum { value: value.unwrap_or(Datum::null()), isnull: value.is_none() });
             }
             let function = (*info).fn_addr.expect("fmgr_info has found it");
-            pg_sys::ffi::pg_guard_ffi_boundary(|| function(call));
-            true
+            let outcome = around(Call::new(call), &|| {
+                pg_sys::ffi::pg_guard_ffi_boundary(|| function(call));
+            });
+            if !(*result).setResult.is_null() {
+                pg_sys::tuplestore_end((*result).setResult);
+            }
+            pg_sys::FreeExprContext((*result).econtext, true);
+            Some(outcome)
         }
     }
 
-    /// Where a function that returns a record looks for its columns.
+    /// Where a function that returns a set puts it, and one that returns a record looks for its columns.
     unsafe fn result_info(&self) -> *mut pg_sys::ReturnSetInfo {
-        // SAFETY: a node with its tag; the lists are those of the columns that the call was written with, if any.
+        // SAFETY: a node with its tag; the lists are those of the columns that the call was written with, if any. What the
+        // expression context calls the query's memory is the current context.
         unsafe {
             let range = self.range.as_ref();
             let info = pg_sys::palloc0(size_of::<pg_sys::ReturnSetInfo>()).cast::<pg_sys::ReturnSetInfo>();
             (*info).type_ = pg_sys::NodeTag::T_ReturnSetInfo;
             (*info).allowedModes = pg_sys::SetFunctionReturnMode::SFRM_Materialize as i32;
+            (*info).econtext = pg_sys::CreateStandaloneExprContext();
             if !range.funccolnames.is_null() {
                 (*info).expectedDesc = pg_sys::BuildDescFromLists(
                     range.funccolnames,
@@ -179,7 +194,8 @@ impl WrittenCall {
 
     /// Raises `permission denied` unless the current user may call it.
     fn require_execute(&self) {
-        // SAFETY: syscache look-ups; aclcheck_error raises an ERROR unless it is told that all is well.
+        // SAFETY: syscache look-ups; aclcheck_error raises an ERROR unless it is told that all is well. The hook is that of
+        // an extension which has a say in it, too (catalog/objectaccess.h).
         unsafe {
             let (function, user) = (self.function, roles::current_user());
             #[cfg(any(feature = "pg14", feature = "pg15"))]
@@ -189,6 +205,9 @@ impl WrittenCall {
                 pg_sys::object_aclcheck(pg_sys::ProcedureRelationId, function, user, pg_sys::ACL_EXECUTE.into());
             if result != pg_sys::AclResult::ACLCHECK_OK {
                 pg_sys::aclcheck_error(result, pg_sys::ObjectType::OBJECT_FUNCTION, pg_sys::get_func_name(function));
+            }
+            if (&raw const pg_sys::object_access_hook).read().is_some() {
+                pg_sys::RunFunctionExecuteHook(function);
             }
         }
     }

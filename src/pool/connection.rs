@@ -11,14 +11,16 @@ use super::{Key, Place};
 use crate::error::{Problem, RemoteError};
 use crate::pg::elog::SqlState;
 use crate::pg::encoding;
-use crate::reactor::{Liveness, Socket, Watch};
-use crate::wire::{Malformed, Message, Outbox, Report, Rows, Unreadable};
+use crate::reactor::{Liveness, Socket};
+use crate::wire::{Malformed, Message, Outbox, Parameter, Report, Rows, Unreadable};
 use std::io;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-/// How much a server may have to say that nobody has asked for. One that goes on and on would never be ready for a query.
+/// How much a server may have to say that nobody has asked for, in messages and in bytes. One that goes on and on would never be
+/// ready for a query.
 const SMALL_TALK: usize = 1000;
+const SMALL_TALK_BYTES: u64 = 1024 * 1024;
 
 /// An open connection.
 #[derive(Debug)]
@@ -36,10 +38,13 @@ pub struct Connection {
     pub has_answered: bool,
     /// What is prepared on the server.
     pub statements: Statements,
-    /// The wait set of this connection alone, kept from call to call.
-    pub watch: Option<Watch>,
-    /// The wait set of the call to several shards of which this connection was the first, likewise.
-    pub group_watch: Option<Watch>,
+    /// Whether the server has said that it doesn't send, and read, text in the encoding that we do. Then the connection isn't
+    /// used again.
+    ///
+    /// Other settings that a server reports are left to the functions there, which may rely on what they have set, as on
+    /// temporary tables and `search_path`: as long as the session is kept, they are. What text depends on is seen to with
+    /// each query that needs it.
+    has_other_encoding: bool,
     /// Set before a step whose failure would leave the connection in an unknown state, cleared when it is known again.
     pub in_doubt: bool,
     _slot: Slot,
@@ -58,8 +63,7 @@ impl Connection {
             is_direct: None,
             has_answered: false,
             statements: Statements::default(),
-            watch: None,
-            group_watch: None,
+            has_other_encoding: false,
             in_doubt: false,
             _slot: slot,
         }
@@ -129,8 +133,26 @@ impl Connection {
             Err(end) => return Err(self.lost(end)),
         }
         match self.stream.take() {
-            Ok(message) => Ok(message),
+            Ok(message) => {
+                if let Some(Message::Parameter(Parameter { name: b"client_encoding", value })) = message {
+                    self.has_other_encoding |= !encoding::is_of_wire(value);
+                }
+                Ok(message)
+            }
             Err(end) => Err(lost(&self.database, end)),
+        }
+    }
+
+    /// Whether the next user would find it as we found it.
+    pub(super) fn is_reusable(&self) -> bool {
+        !self.in_doubt && !self.has_other_encoding
+    }
+
+    /// Whether text that isn't ASCII alone means what it is taken for.
+    pub fn check_encoding(&self) -> Result<(), Problem> {
+        match self.has_other_encoding {
+            true => Err(Problem::EncodingChanged { database: self.database.to_string() }),
+            false => Ok(()),
         }
     }
 
@@ -150,11 +172,18 @@ impl Connection {
             return true;
         }
         liveness != Liveness::Dead && {
+            let before = self.stream.traffic().received;
             for _ in 0..SMALL_TALK {
-                match self.receive() {
-                    Ok(None) => return true,
-                    Ok(Some(Message::Aside | Message::Notice(_))) => {}
+                let is_all = match self.receive() {
+                    Ok(None) => true,
+                    Ok(Some(Message::Parameter(_) | Message::Aside | Message::Notice(_))) => false,
                     Ok(Some(_)) | Err(_) => return false,
+                };
+                if self.stream.traffic().received - before > SMALL_TALK_BYTES {
+                    return false;
+                }
+                if is_all {
+                    return self.is_reusable();
                 }
             }
             false
@@ -182,6 +211,11 @@ impl Connection {
     /// An end of the conversation of which the server said nothing.
     fn lost(&self, end: End) -> Problem {
         lost(&self.database, end)
+    }
+
+    /// The server has ended its answer, but not the transaction.
+    pub fn not_committed(&self) -> Problem {
+        Problem::NotCommitted { database: self.database.to_string() }
     }
 
     /// The server has said something that has no place in the conversation.

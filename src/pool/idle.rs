@@ -5,6 +5,7 @@
 use super::connection::Connection;
 use super::{Checkout, Key};
 use crate::error::Problem;
+use crate::growth::Growth;
 use crate::pg::exit::on_exit;
 use crate::pg::idle_timer;
 use crate::settings;
@@ -21,6 +22,7 @@ thread_local! {
     // Never dropped: the backend's memory and descriptors are gone by the time a thread-local's destructor would run. See
     // `farewell`.
     static IDLE: ManuallyDrop<Idle> = ManuallyDrop::default();
+    static GROWTH: Growth = const { Growth::from(64) };
     /// How many connections there are: idle, in use, and being opened.
     static OPEN: Cell<usize> = const { Cell::new(0) };
 }
@@ -55,7 +57,17 @@ impl Drop for Slot {
 /// Puts a connection in that isn't used any more.
 pub(super) fn put(connection: Box<Connection>) {
     on_exit(farewell);
-    IDLE.with(|idle| idle.borrow_mut().entry(connection.key().clone()).or_default().push(connection));
+    IDLE.with(|idle| {
+        let mut idle = idle.borrow_mut();
+        // A key stays while its connections are in use; but they may have been closed.
+        GROWTH.with(|growth| {
+            if growth.is_due(idle.len()) {
+                idle.retain(|_, connections| !connections.is_empty());
+                growth.left(idle.len());
+            }
+        });
+        idle.entry(connection.key().clone()).or_default().push(connection);
+    });
 }
 
 /// Says goodbye on all idle connections, before the backend exits. It frees nothing, and has nothing to fail.

@@ -14,7 +14,7 @@
 //!
 //! Invariants:
 //! * A connection in the pool is idle: its last query's answer has been received to its end. One whose state is in doubt
-//!   is closed instead ([`Connection::in_doubt`]).
+//!   is closed instead ([`Connection::in_doubt`]), and so is one whose server is in a transaction, or speaks another encoding.
 //! * A connection is only ever used for the connection string *and* the role that it was opened for.
 //! * The pool isn't borrowed while anything else runs.
 
@@ -28,15 +28,16 @@ mod stream;
 mod tls;
 mod transport;
 
-pub use cancel::{Canceller, Cancelling};
+pub use cancel::{Canceller, Cancelling, Delivery};
 pub use connection::{Connection, goes_on, remote_error};
-pub use idle::{Found, checkout, close as close_idle, sweep};
+pub use idle::{Found, checkout, close as close_idle, close_least_recent, sweep};
 pub use ledger::{Entry, entries};
 pub use opening::{Opening, Place};
 pub use statements::{RemoteColumn, name_of};
 pub use stream::Traffic;
 
 use crate::conninfo::Secret;
+use crate::error::Whose;
 use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 
@@ -51,21 +52,40 @@ pub struct Key {
     pub role: Rc<str>,
     /// Its user mapping, where there is one.
     pub login: Option<Rc<Login>>,
-    /// Whether the string is a caller's, who may use nothing of this server's to log in with.
+    /// Whether the string is that of a caller, or of a foreign server's owner, who isn't a superuser: he may use nothing of
+    /// this server's to log in with.
     pub is_callers: bool,
 }
 
-/// The user and password of a user mapping.
+impl Key {
+    /// Whether logging in takes a password for which the server asks.
+    fn requires_password(&self) -> bool {
+        self.is_callers || self.login.as_ref().is_some_and(|login| login.password_required == Some(true))
+    }
+
+    /// Whose settings these are if they are refused.
+    fn whose(&self) -> Whose {
+        match (self.is_callers, &self.login) {
+            (true, None) => Whose::Callers,
+            (true, Some(_)) => Whose::ServerOwners,
+            (false, _) => Whose::Mappings,
+        }
+    }
+}
+
+/// What a user mapping says.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Login {
     user: Option<String>,
     password: Option<Secret>,
+    /// Whether the server must have asked for the password; `None` if it doesn't say.
+    pub password_required: Option<bool>,
 }
 
 impl Login {
-    /// From the options of a user mapping.
-    pub fn from_options(options: Vec<(String, String)>) -> Login {
-        let mut login = Login::default();
+    /// From the options of a user mapping, of which one has been read.
+    pub fn from_options(options: Vec<(String, String)>, password_required: Option<bool>) -> Login {
+        let mut login = Login { password_required, ..Login::default() };
         for (name, value) in options {
             match name.to_ascii_lowercase().as_str() {
                 "user" => login.user = Some(value),
@@ -114,7 +134,7 @@ impl Drop for Checkout {
     // Safe during abort: moves Rust values about, or closes descriptors.
     fn drop(&mut self) {
         if let Some(mut connection) = self.connection.take()
-            && !connection.in_doubt
+            && connection.is_reusable()
             && !connection.entry().is_unwanted()
         {
             connection.tidy();

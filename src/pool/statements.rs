@@ -7,7 +7,6 @@
 //! It also means that a statement can't be made anew behind a pooler that keeps track of them: to the pooler it is the one
 //! that it has, however stale. So a query whose statement is stale again and again isn't prepared any more.
 
-use crate::wire::Column;
 use std::collections::HashMap;
 use std::rc::Rc;
 use xxhash_rust::xxh3::xxh3_128;
@@ -48,12 +47,6 @@ pub struct RemoteColumn {
     pub name: Vec<u8>,
     /// OID of its type there.
     pub type_oid: u32,
-}
-
-impl From<Column<'_>> for RemoteColumn {
-    fn from(column: Column<'_>) -> RemoteColumn {
-        RemoteColumn { name: column.name.to_vec(), type_oid: column.type_oid }
-    }
 }
 
 /// What a query's statement is called.

@@ -6,6 +6,9 @@ use crate::reactor::Socket;
 use crate::wire::{Inbox, Malformed, Message, Outbox, Rows, Unreadable};
 use std::io;
 
+/// How many reads one look for a message makes: a long one may take very many.
+const READS: usize = 64;
+
 /// A session's transport, with what has been received from it and not read, and what is to be sent.
 #[derive(Debug)]
 pub struct Stream {
@@ -96,13 +99,19 @@ impl Stream {
     }
 
     /// Sends what there is room for, and receives, until there is a whole message. `false` if the socket must be waited
-    /// for first.
+    /// for first, be it only to let others have their turn.
     pub fn has_message(&mut self) -> Result<bool, End> {
         self.flush();
+        let mut reads = 0;
         while !self.inbox.has_message()? {
             if !self.transport.is_readable() {
                 return Ok(false);
             }
+            if reads == READS {
+                self.socket().make_haste();
+                return Ok(false);
+            }
+            reads += 1;
             match self.transport.read(self.inbox.space()?) {
                 Ok(Some(0)) => {
                     return Err(End::Lost(self.failure.as_ref().map_or(io::ErrorKind::UnexpectedEof.into(), again)));

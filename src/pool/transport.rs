@@ -109,8 +109,14 @@ impl Transport {
         .await
     }
 
-    /// Waits until the server closes its side; what it sends until then is thrown away.
-    pub async fn closed(&mut self) {
-        while self.read_byte().await.is_ok() {}
+    /// Waits until the server closes its side; what it sends until then is thrown away. `false` if that is more than `limit`
+    /// bytes.
+    pub async fn closed(&mut self, limit: usize) -> bool {
+        for _ in 0..limit {
+            if self.read_byte().await.is_err() {
+                return true;
+            }
+        }
+        false
     }
 }

@@ -1,12 +1,14 @@
 //! A non-blocking stream socket, as a future sees it.
 
-use crate::pg::external_fd::ExternalFd;
+use crate::pg::external_fd::{ExternalFd, NoDescriptor, make_room};
 use crate::pg::waitevent::Interest;
 use socket2::{Domain, SockAddr, Type};
+use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::io::{self, ErrorKind, Read as _};
+use std::mem::ManuallyDrop;
 use std::os::fd::{AsRawFd, RawFd};
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
 use std::task::Poll;
 
@@ -29,7 +31,42 @@ struct Shared {
     blocked: AtomicBool,
     /// Something is waiting for room.
     wants_room: AtomicBool,
+    /// Whoever reads it has stopped before the end, and the next wait is to be a short one.
+    is_pressing: AtomicBool,
+    /// The wait set that it is in, and its number there; 0 if it is in none.
+    place: AtomicU64,
     _fd: ExternalFd,
+}
+
+/// What a socket is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// A session. Idle ones are closed if there is no descriptor for it.
+    Session,
+    /// Asking a server to cancel, which a descriptor is kept for.
+    Cancel,
+}
+
+thread_local! {
+    /// How many sockets that were in a wait set have been closed.
+    static CLOSED: Cell<u64> = const { Cell::new(0) };
+    /// A descriptor that is kept from the first session on, so that servers can be asked to cancel, one after the other, when
+    /// the process has no other one left. Never dropped, like everything that lives as long as the backend.
+    static KEPT: ManuallyDrop<RefCell<Option<(socket2::Socket, ExternalFd)>>> = ManuallyDrop::default();
+}
+
+/// How many sockets that were in a wait set have been closed.
+pub(super) fn closed() -> u64 {
+    CLOSED.get()
+}
+
+impl Drop for Shared {
+    // Safe during abort: counts.
+    fn drop(&mut self) {
+        if *self.place.get_mut() != 0 {
+            CLOSED.set(CLOSED.get() + 1);
+        }
+    }
 }
 
 /// What a look at an idle socket shows.
@@ -44,11 +81,10 @@ pub enum Liveness {
 }
 
 impl Socket {
-    /// Starts to connect; [`Socket::connected`] says when that is done.
-    pub fn connect(address: &SockAddr) -> io::Result<Socket> {
-        let fd = ExternalFd::acquire().ok_or_else(|| io::Error::from_raw_os_error(libc::EMFILE))?;
-        // Type::STREAM is close-on-exec by socket2's default.
-        let socket = socket2::Socket::new(address.domain(), Type::STREAM, None)?;
+    /// Starts to connect; [`Socket::connected`] says when that is done. [`is_out_of_descriptors`] tells whether it has failed
+    /// for want of one.
+    pub fn connect(address: &SockAddr, purpose: Purpose) -> io::Result<Socket> {
+        let (socket, fd) = open(address.domain(), purpose)?;
         socket.set_nonblocking(true)?;
         if address.domain() != Domain::UNIX {
             socket.set_tcp_nodelay(true)?;
@@ -65,6 +101,8 @@ impl Socket {
             readable: flag(false),
             blocked: flag(true),
             wants_room: flag(true),
+            is_pressing: flag(false),
+            place: AtomicU64::new(0),
             _fd: fd,
         })))
     }
@@ -104,6 +142,17 @@ impl Socket {
     /// From now on a read is worth trying, whatever the loop has seen.
     pub fn set_readable(&self) {
         self.0.readable.store(true, Relaxed);
+    }
+
+    /// To be called by work that stops before there is nothing left to read, to let interrupts, deadlines and others have their
+    /// turn: what waits for this socket goes on at once.
+    pub fn make_haste(&self) {
+        self.0.is_pressing.store(true, Relaxed);
+    }
+
+    /// Whether [`Socket::make_haste`] has been called since this was last asked.
+    pub(super) fn take_haste(&self) -> bool {
+        self.0.is_pressing.load(Relaxed) && self.0.is_pressing.swap(false, Relaxed)
     }
 
     /// One read; `None` if there is nothing to read. 0 is the end of the stream.
@@ -171,9 +220,15 @@ impl Socket {
         WeakSocket(Arc::downgrade(&self.0))
     }
 
-    /// Differs from that of every other socket that there is, or that a [`WeakSocket`] remembers.
-    pub(super) fn identity(&self) -> usize {
-        Arc::as_ptr(&self.0).addr()
+    /// Its number in this wait set, if it is in it.
+    pub(super) fn number_in(&self, set: u32) -> Option<usize> {
+        let place = self.0.place.load(Relaxed);
+        (place >> 32 == u64::from(set)).then_some((place & u64::from(u32::MAX)) as usize)
+    }
+
+    /// Notes its number in this wait set.
+    pub(super) fn is_in(&self, set: u32, number: usize) {
+        self.0.place.store(u64::from(set) << 32 | number as u64, Relaxed);
     }
 }
 
@@ -182,8 +237,51 @@ impl WeakSocket {
     pub(super) fn upgrade(&self) -> Option<Socket> {
         self.0.upgrade().map(Socket)
     }
+}
 
-    pub(super) fn identity(&self) -> usize {
-        self.0.as_ptr().addr()
+/// An unconnected socket.
+fn open(domain: Domain, purpose: Purpose) -> io::Result<(socket2::Socket, ExternalFd)> {
+    let none = |NoDescriptor| io::Error::from_raw_os_error(libc::EMFILE);
+    // Type::STREAM is close-on-exec by socket2's default.
+    let new = || socket2::Socket::new(domain, Type::STREAM, None);
+    if purpose == Purpose::Session {
+        keep_one()?;
     }
+    let fd = match purpose {
+        Purpose::Session => ExternalFd::acquire(),
+        Purpose::Cancel => ExternalFd::for_cancel(),
+    };
+    let fd = fd.map_err(none)?;
+    // The system may have none, whatever was counted.
+    loop {
+        match new() {
+            Err(error) if is_out_of_descriptors(&error) => match purpose {
+                Purpose::Cancel if KEPT.with(|kept| kept.borrow_mut().take()).is_some() => {}
+                _ if make_room() => {}
+                _ => return Err(error),
+            },
+            result => return Ok((result?, fd)),
+        }
+    }
+}
+
+/// Sees to it that there is a descriptor for cancelling.
+fn keep_one() -> io::Result<()> {
+    if KEPT.with(|kept| kept.borrow().is_some()) {
+        return Ok(());
+    }
+    let fd = ExternalFd::acquire().map_err(|NoDescriptor| io::Error::from_raw_os_error(libc::EMFILE))?;
+    let socket = loop {
+        match socket2::Socket::new(Domain::UNIX, Type::STREAM, None) {
+            Err(error) if is_out_of_descriptors(&error) && make_room() => {}
+            result => break result?,
+        }
+    };
+    KEPT.with(|kept| *kept.borrow_mut() = Some((socket, fd)));
+    Ok(())
+}
+
+/// Whether this process, or the whole system, has no descriptor left.
+pub fn is_out_of_descriptors(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
 }

@@ -4,6 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
+/// How often futures may wake each other before interrupts have their turn.
+const ROUNDS: usize = 100;
+
 /// A waker that leaves a note.
 #[derive(Debug)]
 pub struct Wakeup {
@@ -32,14 +35,21 @@ impl Wakeup {
         Wakeup { waker: Waker::from(note.clone()), note }
     }
 
-    /// Polls until the result is ready or nothing woke anything any more.
+    /// Polls until the result is ready or nothing woke anything any more, but not for ever: see [`Wakeup::is_unsettled`].
     pub fn settle<T>(&self, mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Poll<T> {
-        loop {
+        let mut result = Poll::Pending;
+        for _ in 0..ROUNDS {
             self.note.0.store(false, Ordering::Relaxed);
-            let result = poll(&mut Context::from_waker(&self.waker));
-            if result.is_ready() || !self.note.0.load(Ordering::Relaxed) {
-                return result;
+            result = poll(&mut Context::from_waker(&self.waker));
+            if result.is_ready() || !self.is_unsettled() {
+                break;
             }
         }
+        result
+    }
+
+    /// Whether the last [`Wakeup::settle`] has stopped before its end, and is to be repeated without waiting for anything.
+    pub fn is_unsettled(&self) -> bool {
+        self.note.0.load(Ordering::Relaxed)
     }
 }

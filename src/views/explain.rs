@@ -1,14 +1,13 @@
 //! `plproxy_explain`: what a call would do, or does.
 
 use crate::error::{Problem, Result};
-use crate::executor::explain;
+use crate::executor::explain::{self, Explanation};
 use crate::pg::calls::Call;
 use crate::pg::catalog;
 use crate::pg::datum::{text, varlena_bytes};
 use crate::pg::encoding;
 use crate::pg::result_rows::ResultRows;
-use crate::pg::spi::Statement;
-use crate::pg::written_call::{self, WrittenCall};
+use crate::pg::written_call;
 use pgrx::pg_sys::Datum;
 
 /// The C function behind the language.
@@ -31,10 +30,12 @@ pub fn explain_call(call: Call) -> Result<Datum> {
     let Some(target) = target.filter(|target| catalog::is_handled_by(target.function(), HANDLER)) else {
         return Err(Problem::NotACall(written).into());
     };
-    let explanation = match is_analysis.value() != 0 {
-        true => explain::analyze(target.function(), || make(&written)),
-        false => plan(&target),
-    };
+    let is_analysis = is_analysis.value() != 0;
+    let explanation = target.run(|call, make| match is_analysis {
+        true => explain::analyze(call, make),
+        false => explain::plan(call, make),
+    });
+    let explanation = explanation.flatten().map(Explanation::for_current_user);
     let rows = ResultRows::begin(call)?;
     let put = |line: &str| rows.put(|| [Some(text(line))]);
     match explanation {
@@ -46,16 +47,4 @@ pub fn explain_call(call: Call) -> Result<Datum> {
         Some(explanation) => explanation.to_string().lines().for_each(put),
     }
     Ok(call.null())
-}
-
-fn plan(target: &WrittenCall) -> Option<explain::Explanation> {
-    explain::plan(target.function(), || {
-        target.run();
-    })
-}
-
-/// Makes the call. [`written_call::read`] has seen that the text is that and nothing more.
-fn make(written: &str) {
-    let sql = format!("select count(*) from (select * from {written}\n) plproxy_explain");
-    Statement::new(sql, Vec::new()).run(std::iter::empty(), false, |_| ());
 }

@@ -14,9 +14,9 @@ pub fn ping(call: Call) -> Result<Datum> {
     let Some(name) = call.argument(0) else {
         return Ok(call.null());
     };
-    let access = cluster::by_name(&encoding::from_server(&varlena_bytes(name)).into())?;
+    let access = cluster::by_name_to_ping(&encoding::from_server(&varlena_bytes(name)).into())?;
     let rows = ResultRows::begin(call)?;
-    let findings = executor::ping(&access);
+    let findings = executor::ping(&access)?;
     for partition in 0..access.cluster.partition_count() {
         let Finding { place, outcome } = &findings[access.cluster.endpoint(partition)];
         let server = outcome.as_ref().ok();

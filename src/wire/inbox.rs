@@ -167,7 +167,7 @@ mod tests {
                     seen.push(match message {
                         Message::ParseComplete => '1',
                         Message::Row(_) => 'D',
-                        Message::Ready => 'Z',
+                        Message::Ready(_) => 'Z',
                         _ => '?',
                     });
                 }

@@ -18,10 +18,12 @@ pub enum Message<'a> {
     CommandComplete,
     EmptyQuery,
     /// The answer is complete, and the server waits for the next request.
-    Ready,
+    Ready(Transaction),
     Error(Report<'a>),
     Notice(Report<'a>),
-    /// A NOTIFY or a changed parameter, which can come at any time.
+    /// A setting of the session has another value, which can come at any time.
+    Parameter(Parameter<'a>),
+    /// A NOTIFY, which can come at any time.
     Aside,
     /// One that has no place in the conversations that are held here.
     Other,
@@ -40,10 +42,11 @@ impl<'a> Message<'a> {
             b'D' => Message::Row(Fields { body }),
             b'C' => Message::CommandComplete,
             b'I' => Message::EmptyQuery,
-            b'Z' => Message::Ready,
+            b'Z' => Message::Ready(Transaction::parse(body)?),
             b'E' => Message::Error(Report { body }),
             b'N' => Message::Notice(Report { body }),
-            b'A' | b'S' => Message::Aside,
+            b'S' => Message::Parameter(Parameter::parse(Bytes(body))?),
+            b'A' => Message::Aside,
             _ => Message::Other,
         })
     }
@@ -61,6 +64,40 @@ impl<'a> Message<'a> {
             Message::Error(report) | Message::Notice(report) => assert!(report.field(0) != Some(b"\0")),
             _ => {}
         }
+    }
+}
+
+/// What a server says of its session's transaction when it is ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transaction {
+    /// There is none: what was done is committed, or undone.
+    None,
+    /// One is open, be it still good or failed. We never leave one open.
+    Open,
+}
+
+impl Transaction {
+    fn parse(body: &[u8]) -> Result<Transaction, Malformed> {
+        match body {
+            b"I" => Ok(Transaction::None),
+            b"T" | b"E" => Ok(Transaction::Open),
+            _ => Err(Malformed),
+        }
+    }
+}
+
+/// A setting of a session that its server reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parameter<'a> {
+    /// Its name.
+    pub name: &'a [u8],
+    /// Its value from now on.
+    pub value: &'a [u8],
+}
+
+impl<'a> Parameter<'a> {
+    fn parse(mut body: Bytes<'a>) -> Result<Parameter<'a>, Malformed> {
+        Ok(Parameter { name: body.text()?, value: body.text()? })
     }
 }
 
@@ -229,7 +266,7 @@ impl<'a> Bytes<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Column, Malformed, Message};
+    use super::{Column, Malformed, Message, Parameter, Transaction};
 
     fn row(body: &[u8]) -> Result<Vec<Option<&[u8]>>, Malformed> {
         let Message::Row(fields) = Message::parse(b'D', body)? else { panic!("a row") };
@@ -271,6 +308,32 @@ mod tests {
         assert_eq!(columns.collect::<Result<Vec<_>, _>>(), Ok(expected.to_vec()));
         let Ok(Message::RowDescription(columns)) = Message::parse(b'T', &body[..body.len() - 1]) else { panic!("cut") };
         assert_eq!(columns.collect::<Result<Vec<_>, _>>(), Err(Malformed));
+    }
+
+    #[test]
+    fn ready() {
+        let transaction = |body: &[u8]| match Message::parse(b'Z', body) {
+            Ok(Message::Ready(transaction)) => Ok(transaction),
+            Ok(other) => panic!("{other:?}"),
+            Err(malformed) => Err(malformed),
+        };
+        assert_eq!(transaction(b"I"), Ok(Transaction::None));
+        assert_eq!(transaction(b"T"), Ok(Transaction::Open));
+        assert_eq!(transaction(b"E"), Ok(Transaction::Open));
+        for body in [&b""[..], b"?", b"i", b"\0", b"II", b"I\0"] {
+            assert_eq!(transaction(body), Err(Malformed), "{body:?}");
+        }
+    }
+
+    #[test]
+    fn parameters() {
+        let Ok(Message::Parameter(parameter)) = Message::parse(b'S', b"client_encoding\0LATIN1\0") else {
+            panic!("a parameter")
+        };
+        assert_eq!(parameter, Parameter { name: b"client_encoding", value: b"LATIN1" });
+        for body in [&b""[..], b"\0", b"client_encoding\0", b"client_encoding\0LATIN1"] {
+            assert!(Message::parse(b'S', body).is_err(), "{body:?}");
+        }
     }
 
     #[test]

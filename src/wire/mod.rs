@@ -11,7 +11,7 @@ mod outbox;
 mod rows;
 
 pub use inbox::{Inbox, LONGEST};
-pub use message::{Column, Fields, Message, Place, Report};
+pub use message::{Fields, Message, Parameter, Place, Report, Transaction};
 pub use outbox::{Arguments, Outbox};
 pub use rows::Rows;
 

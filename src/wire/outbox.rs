@@ -1,9 +1,14 @@
 //! What is to be sent.
 
 use super::Format;
+use crate::reserve::reserve_ahead;
+use std::collections::TryReserveError;
 
 /// More than this isn't kept between requests.
 const KEPT: usize = 256 * 1024;
+
+/// Room for what a request has besides its arguments: little, but for very long queries, which make room for themselves.
+const REST: usize = 64 * 1024;
 
 /// A server ends the connection for a message of a gigabyte (`PQ_LARGE_MESSAGE_LIMIT`); this leaves room for the rest of it.
 const LONGEST_VALUES: usize = 0x3fff_ffff - 64 * 1024;
@@ -35,6 +40,11 @@ impl Outbox {
         self.bytes.clear();
         self.bytes.shrink_to(KEPT);
         self.sent = 0;
+    }
+
+    /// Makes room for a request with arguments of so many bytes, if they are many. Fails if there is no memory for it.
+    pub fn make_room(&mut self, length: usize) -> Result<(), TryReserveError> {
+        if length < KEPT { Ok(()) } else { reserve_ahead(&mut self.bytes, length + REST) }
     }
 
     /// Parse: `statement` is what it will be called. The parameters' types are for the server to find out.
@@ -119,6 +129,11 @@ impl Arguments {
     pub fn push(&mut self, format: Format, write: impl FnOnce(&mut Vec<u8>)) {
         self.formats.push(format);
         write(&mut self.values);
+    }
+
+    /// How many bytes they have.
+    pub fn length(&self) -> usize {
+        self.values.len()
     }
 
     /// Whether they don't fit into a message.

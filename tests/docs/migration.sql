@@ -8,3 +8,15 @@ $$;
 create function version_of(i_connstr text) returns text language plproxy as $$
     connect i_connstr; select version();
 $$;
+-- What its queries find.
+create function plproxy_route(i_username text) returns int language sql as $$ select hashtext(i_username) & 1 $$;
+create schema app;
+create type app.plproxy_stat as (calls int8);
+alter database proxy set plproxy.my_dc = 'north';
+create function is_down() returns boolean language plpgsql as $$
+begin
+    perform get_email('nobody');
+    return false;
+exception when internal_error then
+    return sqlerrm ~ 'PQconnectPoll: ';
+end $$;

@@ -38,6 +38,14 @@ create function unreached() returns text language plproxy as $$ connect 'host=/n
 create function server() returns int language plproxy as $$ cluster 'c'; run on 0; target shard.server; $$;
 create function leave() returns void language plproxy as $$ cluster 'c'; run on 0; target shard.leave; $$;
 
+-- What the caller says is the cluster's name.
+create function named(cluster text) returns text language plproxy as $$ cluster pg_catalog.lower(cluster); run on 0; select 'x'; $$;
+create function connected(connstr text) returns text language plproxy as $$ connect connstr; select 'x'; $$;
+create function leave(connstr text) returns void language plproxy as $$ connect connstr; select shard.leave(); $$;
+create function padded(number int) returns text language sql stable as $$
+    select format('%s options=''-c padded.setting=%s''', connstr(0, 'padded'), repeat('x', 2000) || number)
+$$;
+
 -- The same with SQL/MED.
 select format('create server mapped foreign data wrapper plproxy options (p0 %L)', connstr(0, 'mapped')) as sql \gset
 :sql;

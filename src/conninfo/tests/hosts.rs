@@ -108,3 +108,18 @@ fn display_names_hosts_as_libpq_does() {
          or server on socket \"@x/.s.PGSQL.5432\" as user \"u\""
     );
 }
+
+#[test]
+fn there_are_limits() {
+    let hosts = |count| format!("user=u host={}", vec!["h"; count].join(","));
+    assert_eq!(world().endpoint(&hosts(1000)).hosts.len(), 1000);
+    let settings = Settings::parse(&hosts(1001)).unwrap();
+    let error = resolve(&settings, &world(), &defaults()).unwrap_err();
+    assert_eq!(error.to_string(), "too many hosts: 1001 (maximum 1000)");
+    for start in ["host=", "postgresql://"] {
+        let longest = start.to_owned() + &"a".repeat(1024 * 1024 - start.len());
+        assert!(Settings::parse(&longest).is_ok(), "{start}");
+        let error = Settings::parse(&(longest + "a")).unwrap_err();
+        assert_eq!(error.to_string(), "connection info string is too long: 1048577 bytes (maximum 1048576)");
+    }
+}

@@ -3,7 +3,8 @@
 use std::os::unix::fs::PermissionsExt;
 use std::{env, fs, process};
 
-use super::super::{Environment, ProcessEnvironment};
+use super::super::{Environment, ProcessEnvironment, Settings, resolve};
+use super::defaults;
 
 #[test]
 fn reads_plain_files_with_their_mode() {
@@ -23,6 +24,16 @@ fn describes_what_is_no_plain_file() {
     let directory = ProcessEnvironment::default().read_file(&env::temp_dir()).unwrap();
     assert!(!directory.is_plain_file);
     assert_eq!(directory.contents, "");
+}
+
+#[test]
+fn a_password_file_may_be_too_large() {
+    let path = env::temp_dir().join(format!("conninfo-test-large-{}", process::id()));
+    fs::File::create(&path).unwrap().set_len(16 * 1024 * 1024 + 1).unwrap();
+    let settings = Settings::parse(&format!("user=u passfile={}", path.display())).unwrap();
+    let endpoint = resolve(&settings, &ProcessEnvironment::default(), &defaults());
+    fs::remove_file(&path).unwrap();
+    assert_eq!(endpoint.unwrap().warnings, [format!("password file \"{}\" is too large", path.display())]);
 }
 
 #[test]

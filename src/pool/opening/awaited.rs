@@ -14,7 +14,6 @@ use std::time::Instant;
 #[derive(Default)]
 pub struct Awaited {
     socket: RefCell<Option<Socket>>,
-    changed: Cell<bool>,
     alarm: Cell<Option<Instant>>,
 }
 
@@ -22,15 +21,10 @@ impl Awaited {
     /// From now on it waits for this socket, or for none: one that is closed would always be ready.
     pub fn set_socket(&self, socket: Option<Socket>) {
         self.socket.replace(socket);
-        self.changed.set(true);
     }
 
     pub fn socket(&self) -> Option<Socket> {
         self.socket.borrow().clone()
-    }
-
-    pub fn socket_changed(&self) -> bool {
-        self.changed.replace(false)
     }
 
     /// Before each poll.
@@ -41,6 +35,25 @@ impl Awaited {
     /// After it.
     pub fn alarm(&self) -> Option<Instant> {
         self.alarm.get()
+    }
+
+    /// Lets interrupts, deadlines and others have their turn, and goes on at once.
+    pub async fn yield_now(&self) {
+        let mut is_over = false;
+        poll_fn(|_| {
+            if is_over {
+                return Poll::Ready(());
+            }
+            is_over = true;
+            self.alarm_at_once();
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// It wants to be polled again without waiting for anything.
+    pub fn alarm_at_once(&self) {
+        self.alarm.set(Some(Instant::now()));
     }
 
     /// Waits until `time`.

@@ -2,9 +2,10 @@
 
 use super::search::{Failure, Next};
 use super::session::answer_text;
+use crate::pg::encoding;
 use crate::pool::connection::{breakdown, remote_error};
 use crate::pool::stream::{End, Stream};
-use crate::wire::{Malformed, Message};
+use crate::wire::{Malformed, Message, Transaction};
 use std::future::poll_fn;
 use std::task::Poll;
 
@@ -26,6 +27,9 @@ pub async fn ask(query: &str, stream: &mut Stream) -> Result<Option<String>, Fai
     Err(failed(format!("\"{query}\" failed: {reason}")))
 }
 
+/// How many messages are taken before others have their turn.
+const BATCH: usize = 8;
+
 #[derive(Default)]
 struct Answer {
     value: Option<String>,
@@ -33,9 +37,9 @@ struct Answer {
 }
 
 impl Answer {
-    /// Takes what has arrived. `Ready` when it is complete.
+    /// Takes what has arrived, but no more than a batch. `Ready` when it is complete.
     fn advance(&mut self, stream: &mut Stream) -> Poll<Result<(), End>> {
-        loop {
+        for _ in 0..BATCH {
             match stream.has_message() {
                 Ok(true) => {}
                 Ok(false) => return Poll::Pending,
@@ -48,18 +52,21 @@ impl Answer {
                         return Poll::Ready(Err(Malformed.into()));
                     }
                     let value = places.first().and_then(|place| row.field(place));
-                    self.value = value.map(|value| String::from_utf8_lossy(value).into_owned());
+                    self.value = value.map(encoding::from_wire);
                 }
                 Ok(Some(Message::Error(report))) => {
                     let error = remote_error(&report);
                     let (detail, hint) = (error.detail.as_deref(), error.hint.as_deref());
                     self.error = Some(answer_text(&error.severity, &error.message, detail, hint));
                 }
-                Ok(Some(Message::Ready)) => return Poll::Ready(Ok(())),
+                Ok(Some(Message::Ready(Transaction::None))) => return Poll::Ready(Ok(())),
+                Ok(Some(Message::Ready(Transaction::Open))) => return Poll::Ready(Err(Malformed.into())),
                 Ok(_) => {} // a notice on logging in is for nobody here
                 Err(end) => return Poll::Ready(Err(end)),
             }
         }
+        stream.socket().make_haste();
+        Poll::Pending
     }
 }
 

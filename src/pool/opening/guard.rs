@@ -25,7 +25,12 @@ pub struct Login {
     pub questions: Questions,
     /// The bytes of the session that has begun; `None` before that.
     session: Option<Vec<u8>>,
+    /// How many reads have been made since others have had their turn.
+    reads: usize,
 }
+
+/// See [`Login::reads`].
+const READS: usize = 8;
 
 impl Login {
     /// The transport, and what has been received of the session already. `None` if there is no session yet.
@@ -41,6 +46,12 @@ impl Login {
         if !transport.is_readable() {
             return Poll::Pending;
         }
+        if self.reads == READS {
+            self.reads = 0;
+            transport.socket().make_haste();
+            return Poll::Pending;
+        }
+        self.reads += 1;
         let before = buffer.filled().len();
         match transport.read(buffer.initialize_unfilled())? {
             Some(count) => buffer.advance(count),
@@ -82,7 +93,7 @@ impl Guarded {
     /// The transport to a server that may ask only this.
     pub fn new(transport: Transport, required: RequireAuth) -> Guarded {
         let end_point = transport.tls().and_then(Session::end_point);
-        let login = Login { transport: Some(transport), questions: Questions::new(required), session: None };
+        let login = Login { transport: Some(transport), questions: Questions::new(required), session: None, reads: 0 };
         Guarded { login: Rc::new(RefCell::new(login)), end_point }
     }
 

@@ -86,7 +86,7 @@ impl Opening {
             application_name: application_name(),
         };
         let mut endpoint = conninfo::resolve(&settings, environment, &defaults)?;
-        if key.is_callers {
+        if key.requires_password() {
             endpoint.require_auth = endpoint.require_auth.and_password();
         }
         for warning in &endpoint.warnings {
@@ -103,7 +103,11 @@ impl Opening {
     /// Goes on without waiting. Fails when no host would have us, or when the deadline has passed.
     pub fn poll(&mut self) -> Result<Poll<Checkout>, Problem> {
         self.awaited.forget_alarm();
-        match self.wakeup.settle(|context| self.future.as_mut().poll(context)) {
+        let polled = self.wakeup.settle(|context| self.future.as_mut().poll(context));
+        if self.wakeup.is_unsettled() {
+            self.awaited.alarm_at_once();
+        }
+        match polled {
             Poll::Ready(connection) => connection.map(|connection| Poll::Ready(Checkout::new(connection))),
             Poll::Pending if self.deadline.is_some_and(|deadline| deadline <= Instant::now()) => {
                 Err(Problem::ConnectTimeout(self.place.database.clone()))
@@ -120,11 +124,6 @@ impl Opening {
     /// The socket that it waits for.
     pub fn socket(&self) -> Option<Socket> {
         self.awaited.socket()
-    }
-
-    /// Whether the socket is another one than when this was last asked.
-    pub fn socket_changed(&self) -> bool {
-        self.awaited.socket_changed()
     }
 
     /// When it must be polled at the latest: to fail, or to try something else.
@@ -146,18 +145,23 @@ fn application_name() -> Option<String> {
     }))
 }
 
-/// Options that name what this server has to log in with, or have it write files.
-const NOT_FOR_CALLERS: [&str; 6] = ["service", "passfile", "sslcert", "sslkey", "sslpassword", "sslkeylogfile"];
+/// Options that name what this server has to log in with, or have it read or write files: already that a file is there is
+/// nobody's business.
+const NOT_FOR_CALLERS: [&str; 9] =
+    ["service", "passfile", "sslcert", "sslkey", "sslpassword", "sslkeylogfile", "sslrootcert", "sslcrl", "sslcrldir"];
 
-/// Whether a caller's connection string is one that any caller may have used: logging in takes a password of his own.
-fn check_callers(settings: &Settings) -> Result<(), Problem> {
-    if let Some(option) = NOT_FOR_CALLERS.into_iter().find(|option| settings.is_given(option)) {
-        return Err(Problem::OptionNotAllowed(option));
+/// The value of `sslrootcert` that is no file: the system's authorities, which are for everybody.
+const SYSTEM: &str = "system";
+
+/// Whether a caller's connection string is one that any caller may have used.
+fn check_callers(settings: &Settings, key: &Key) -> Result<(), Problem> {
+    let is_refused = |option: &&str| {
+        settings.is_given(option) && !(*option == "sslrootcert" && settings.get(option) == Some(SYSTEM))
+    };
+    match NOT_FOR_CALLERS.into_iter().find(is_refused) {
+        Some(option) => Err(Problem::OptionNotAllowed(option, key.whose())),
+        None => Ok(()),
     }
-    if !settings.is_given("password") {
-        return Err(Problem::PasswordRequired);
-    }
-    Ok(())
 }
 
 /// What the connection string says, with user and password of the user mapping where it says nothing, and the role as
@@ -165,7 +169,7 @@ fn check_callers(settings: &Settings) -> Result<(), Problem> {
 fn given(key: &Key) -> Result<Settings, Problem> {
     let mut settings = Settings::parse(&key.connstr)?;
     if key.is_callers {
-        check_callers(&settings)?;
+        check_callers(&settings, key)?;
     }
     if let Some(login) = &key.login {
         if let Some(user) = &login.user {
@@ -174,6 +178,9 @@ fn given(key: &Key) -> Result<Settings, Problem> {
         if let Some(password) = &login.password {
             settings = settings.with_default("password", password.reveal())?;
         }
+    }
+    if key.requires_password() && !settings.is_given("password") {
+        return Err(Problem::PasswordRequired(key.whose()));
     }
     Ok(settings.with_default("user", key.role.as_ref())?)
 }

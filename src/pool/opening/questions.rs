@@ -68,6 +68,9 @@ pub enum Unacceptable {
     /// Computing the answer would take too long.
     #[error("server demands {0} SCRAM iterations, of which no more than {MOST_ITERATIONS} are allowed")]
     Iterations(u64),
+    /// What would be done there wouldn't be committed.
+    #[error("server gave away a session that is in a transaction")]
+    InTransaction,
     /// Not what a PostgreSQL server sends.
     #[error("received invalid authentication request")]
     Malformed,
@@ -140,7 +143,7 @@ impl Questions {
         while heard < bytes.len() {
             if self.rest > 0 {
                 let end = heard + self.rest.min(bytes.len() - heard);
-                if self.is_sasl_continue() {
+                if self.is_sasl_continue() || self.is_ready() {
                     self.body.extend_from_slice(&bytes[heard..end]);
                 }
                 self.rest -= end - heard;
@@ -157,11 +160,14 @@ impl Questions {
                 if self.is_sasl_continue() {
                     check_iterations(&std::mem::take(&mut self.body))?;
                 }
-                let last = self.head[0] == READY_FOR_QUERY;
-                self.head.clear();
-                if last {
-                    return Ok(Startup::Over(heard));
+                if self.is_ready() {
+                    return match &self.body[..] {
+                        b"I" => Ok(Startup::Over(heard)),
+                        b"T" | b"E" => Err(Unacceptable::InTransaction),
+                        _ => Err(Unacceptable::Malformed),
+                    };
                 }
+                self.head.clear();
             }
         }
         Ok(Startup::GoesOn)
@@ -169,6 +175,10 @@ impl Questions {
 
     fn is_sasl_continue(&self) -> bool {
         self.head[0] == AUTHENTICATION && self.number(5) == SASL_CONTINUE
+    }
+
+    fn is_ready(&self) -> bool {
+        self.head[0] == READY_FOR_QUERY
     }
 
     fn has_whole_head(&self) -> bool {
@@ -388,6 +398,17 @@ mod tests {
         let parameter = message(b'S', &[b'x'; 10_000]);
         let outcome = (0..200).map(|_| questions.hear(&parameter)).find(Result::is_err);
         assert_eq!(outcome, Some(Err(Unacceptable::Malformed)));
+    }
+
+    #[test]
+    fn a_session_in_a_transaction_is_refused() {
+        let ready = |status: &[u8]| hear(RequireAuth::Any, &[question(0, b""), message(b'Z', status)]);
+        assert!(matches!(ready(b"I"), Ok(Startup::Over(_))));
+        assert_eq!(ready(b"T"), Err(Unacceptable::InTransaction));
+        assert_eq!(ready(b"E"), Err(Unacceptable::InTransaction));
+        for status in [&b""[..], b"?", b"II"] {
+            assert_eq!(ready(status), Err(Unacceptable::Malformed));
+        }
     }
 
     #[test]

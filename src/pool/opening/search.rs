@@ -43,6 +43,8 @@ pub enum Next {
     Host,
     /// Nowhere.
     End,
+    /// Nowhere, whatever the servers are like: there is no descriptor for a connection.
+    NoDescriptor,
 }
 
 /// Opens a session with the first server that will do.
@@ -62,6 +64,8 @@ pub async fn search(
     let mut failures = Failures::default();
     for (round, &wanted) in rounds.iter().enumerate() {
         for (number, host) in hosts.iter().enumerate() {
+            // There may be as many as somebody likes, and each may fail without our having to wait.
+            awaited.yield_now().await;
             let mut addresses = match address::addresses(&host.address) {
                 Ok(addresses) => addresses,
                 Err(reason) => {
@@ -75,6 +79,9 @@ pub async fn search(
             let hosts_to_come = hosts.len() - number - 1 + hosts.len() * (rounds.len() - round - 1);
             let count = addresses.len();
             for (number, address) in addresses.into_iter().enumerate() {
+                if number > 0 {
+                    awaited.yield_now().await;
+                }
                 let share = share(deadline, count - number + hosts_to_come);
                 let place = address::whereabouts(host, &address);
                 let server = Rc::new(Server::new(&endpoint, host, address));
@@ -103,6 +110,7 @@ pub async fn search(
                 match next {
                     Next::Address => {}
                     Next::Host => break,
+                    Next::NoDescriptor => return Err(Problem::NoDescriptor(endpoint.dbname)),
                     Next::Encryption | Next::End => return Err(failures.into_problem(&endpoint)),
                 }
             }
@@ -132,21 +140,32 @@ fn share(deadline: Option<Instant>, count: usize) -> Option<Instant> {
     Some(now + deadline?.saturating_duration_since(now) / count)
 }
 
+/// How many reasons are told.
+const MOST_REASONS: usize = 100;
+
 /// All that has gone wrong: the reasons together make up the error, with the last server's SQLSTATE.
 #[derive(Default)]
 struct Failures {
     reasons: Vec<String>,
+    /// How many there are besides.
+    more: usize,
     sqlstate: Option<[u8; 5]>,
 }
 
 impl Failures {
     fn add(&mut self, reason: String, sqlstate: Option<[u8; 5]>) {
-        self.reasons.push(reason);
+        match self.reasons.len() {
+            MOST_REASONS => self.more += 1,
+            _ => self.reasons.push(reason),
+        }
         self.sqlstate = sqlstate;
     }
 
     fn into_problem(self, endpoint: &Endpoint) -> Problem {
-        let Failures { reasons, sqlstate } = self;
+        let Failures { mut reasons, more, sqlstate } = self;
+        if more > 0 {
+            reasons.push(format!("and {more} more failures"));
+        }
         Problem::Connect { database: endpoint.dbname.clone(), reason: reasons.join("\n"), sqlstate }
     }
 }

@@ -3,12 +3,12 @@
 use super::awaited::Awaited;
 use crate::conninfo::{Endpoint, Host, Keepalives, SslMode, SslNegotiation, TlsSettings};
 use crate::pool::connection::io_breakdown;
-use crate::pool::idle;
-use crate::pool::tls::handshake;
+use crate::pool::tls::{Context, TlsError, handshake};
 use crate::pool::transport::Transport;
-use crate::reactor::{Liveness, Socket};
+use crate::reactor::{Liveness, Purpose, Socket};
 use socket2::{SockAddr, TcpKeepalive};
 use std::io;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 /// How long to wait before a socket whose queue is full is tried again: at first, and at most.
@@ -75,17 +75,15 @@ impl Server {
     ///
     /// Linux doesn't let a non-blocking connect wait for room in the queue of a Unix-domain socket, which a blocking one
     /// would do. There is no event for it either, so it is tried again from time to time.
-    pub async fn connect(&self, awaited: &Awaited) -> io::Result<Socket> {
+    pub async fn connect(&self, awaited: &Awaited, purpose: Purpose) -> io::Result<Socket> {
         let (mut pause, longest) = PAUSES;
         let is_unix = self.address.is_unix();
         let socket = loop {
-            match Socket::connect(&self.address) {
+            match Socket::connect(&self.address, purpose) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock && is_unix => {
                     awaited.until(Instant::now() + pause).await;
                     pause = longest.min(pause * 2);
                 }
-                // This process has as many descriptors as it may have.
-                Err(error) if error.raw_os_error() == Some(libc::EMFILE) && idle::close_least_recent() => {}
                 result => break result?,
             }
         };
@@ -114,18 +112,27 @@ impl Server {
         socket.options().set_tcp_user_timeout(self.tcp_user_timeout)
     }
 
-    /// Makes TLS of a connected socket, if it is to be. Nothing secret has been sent by then.
-    pub async fn encrypt(&self, socket: Socket, encryption: Encryption) -> Result<Transport, Unencrypted> {
+    /// Makes TLS of a connected socket, if it is to be. Nothing secret has been sent by then. `known` is what an earlier
+    /// connection has read from files.
+    pub async fn encrypt(
+        &self,
+        socket: Socket,
+        encryption: Encryption,
+        known: Option<Rc<Context>>,
+    ) -> Result<Transport, Unencrypted> {
         let is_offered = match (encryption, self.tls.negotiation) {
             (Encryption::No, _) => false,
             (_, SslNegotiation::Direct) => true,
             (_, SslNegotiation::Postgres) => is_offered(&socket).await?,
         };
         match encryption {
-            _ if is_offered => match handshake(socket, &self.tls, self.name.as_deref()).await {
-                Ok(session) => Ok(Transport::Tls(Box::new(session))),
-                Err(error) => Err(Unencrypted { reason: error.0, by_tls: true }),
-            },
+            _ if is_offered => {
+                let by_tls = |error: TlsError| Unencrypted { reason: error.0, by_tls: true };
+                let context = known.map_or_else(|| Context::new(&self.tls), |known| Ok((*known).clone()));
+                let context = context.map_err(by_tls)?;
+                let session = handshake(socket, &self.tls, self.name.as_deref(), context).await.map_err(by_tls)?;
+                Ok(Transport::Tls(Box::new(session)))
+            }
             Encryption::No | Encryption::IfOffered => Ok(Transport::Plain(socket)),
             Encryption::Yes => Err(unencrypted("server does not support SSL, but SSL was required".into())),
         }

@@ -13,7 +13,7 @@ use crate::pool::cancel::Canceller;
 use crate::pool::connection::{self, io_breakdown, system_message};
 use crate::pool::stream::Stream;
 use crate::pool::tls::{ClientCertificate, Session};
-use crate::reactor::Socket;
+use crate::reactor::{Purpose, Socket, is_out_of_descriptors};
 use crate::wire::Malformed;
 use std::error::Error;
 use std::io;
@@ -48,13 +48,14 @@ pub async fn open(
     wanted: TargetSessionAttrs,
     awaited: &Awaited,
 ) -> Result<Opened, Failure> {
-    let socket = server.connect(awaited).await.map_err(unreachable)?;
+    let socket = server.connect(awaited, Purpose::Session).await.map_err(unreachable)?;
     if let Some(name) = endpoint.requirepeer.as_deref().filter(|_| host.address.is_local()) {
         require_peer(&socket, name)?;
     }
-    let transport = server.encrypt(socket, encryption).await.map_err(unencrypted)?;
+    let transport = server.encrypt(socket, encryption, None).await.map_err(unencrypted)?;
     let certificate = transport.tls().map(Session::certificate).cloned();
-    let is_encrypted = transport.tls().is_some();
+    let tls = transport.tls().map(|session| Rc::new(session.context()));
+    let is_encrypted = tls.is_some();
     // Where the server had the choice and has no TLS, there is nothing else to try.
     let may_change = is_encrypted || encryption != Encryption::IfOffered;
 
@@ -83,12 +84,14 @@ pub async fn open(
     let (transport, received) = session.ok_or_else(|| broken(connection::breakdown(&Malformed.into())))?;
     let mut stream = Stream::new(transport, received);
     standing::check(wanted, |name| protocol.parameter(name), &mut stream).await?;
-    if encoding::database_is_sql_ascii() {
-        // Bytes of no known encoding can only pass between servers that don't look at them.
-        conversation::ask("SET client_encoding TO 'SQL_ASCII'", &mut stream).await?;
+    // The startup message asks for UTF8, which a server may see otherwise, and which isn't what an SQL_ASCII database wants:
+    // bytes of no known encoding can only pass between servers that don't look at them.
+    let is_other = protocol.parameter("client_encoding").is_some_and(|name| !encoding::is_of_wire(name.as_bytes()));
+    if is_other || encoding::database_is_sql_ascii() {
+        let query = format!("SET client_encoding TO '{}'", encoding::of_wire());
+        conversation::ask(&query, &mut stream).await?;
     }
-    let encryption = if is_encrypted { Encryption::Yes } else { Encryption::No };
-    Ok(Opened { stream, canceller: Canceller { server: server.clone(), encryption, key }, process_id })
+    Ok(Opened { stream, canceller: Canceller { server: server.clone(), tls, key }, process_id })
 }
 
 /// Checks that a certificate of ours is what let us in, or at least was asked for.
@@ -145,7 +148,8 @@ fn startup(endpoint: &Endpoint, host: &Host, is_encrypted: bool) -> Config {
 }
 
 fn unreachable(error: io::Error) -> Failure {
-    Failure { reason: system_message(&error), sqlstate: None, next: Next::Address }
+    let next = if is_out_of_descriptors(&error) { Next::NoDescriptor } else { Next::Address };
+    Failure { reason: system_message(&error), sqlstate: None, next }
 }
 
 fn unencrypted(Unencrypted { reason, by_tls }: Unencrypted) -> Failure {
@@ -210,7 +214,7 @@ fn unacceptable(error: &tokio_postgres::Error) -> Option<&Unacceptable> {
 fn sqlstate(error: &tokio_postgres::Error) -> Option<[u8; 5]> {
     match unacceptable(error) {
         Some(Unacceptable::NoPassword) => Some(*PASSWORD_REQUIRED),
-        Some(Unacceptable::Malformed) => Some(*PROTOCOL_VIOLATION),
+        Some(Unacceptable::Malformed | Unacceptable::InTransaction) => Some(*PROTOCOL_VIOLATION),
         Some(Unacceptable::Method(..) | Unacceptable::Iterations(_)) => None,
         // tokio-postgres has no kinds of errors for these.
         None => {

@@ -6,6 +6,7 @@
 use super::{TlsError, forget_errors};
 use crate::conninfo::{RootCertificates, Secret, SslCertMode, SslMode, TlsSettings, TlsVersion};
 use crate::pg::openssl::CertificateRequest;
+use crate::plain_file::{self, Pinned};
 use crate::pool::connection::system_message;
 use openssl::error::ErrorStack;
 use openssl::pkey::{PKey, Private};
@@ -17,12 +18,13 @@ use openssl::x509::verify::X509VerifyFlags;
 use std::fs::{self, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What PostgreSQL's protocol is called in TLS, with its length in front.
 const ALPN: &[u8] = b"\x0apostgresql";
 
-/// OpenSSL's context of one connection, and what else has to be known of it.
+/// OpenSSL's context of one session, and of its cancel requests, and what else has to be known of it.
+#[derive(Clone, Debug)]
 pub struct Context {
     pub context: SslContext,
     pub certificate: ClientCertificate,
@@ -105,9 +107,9 @@ fn set_trust(context: &mut SslContextBuilder, settings: &TlsSettings) -> Result<
             return Ok(());
         }
     };
-    context.set_ca_file(name(file)?).map_err(|errors| {
-        TlsError::because(&format!("could not read root certificate file \"{}\"", file.display()), &errors)
-    })?;
+    let unreadable = format!("could not read root certificate file \"{}\"", file.display());
+    let pinned = Pinned::open(file).map_err(|error| TlsError(format!("{unreadable}: {}", system_message(&error))))?;
+    context.set_ca_file(name(pinned.path())?).map_err(|errors| TlsError::because(&unreadable, &errors))?;
     set_revocations(context, settings)?;
     context.set_verify(SslVerifyMode::PEER);
     Ok(())
@@ -118,7 +120,16 @@ const REMEDIES: &str = "Either provide the file, use the system's trusted roots 
 
 /// Lists that can't be read are as if they weren't there. If one can, each authority of a chain must have one.
 fn set_revocations(context: &mut SslContextBuilder, settings: &TlsSettings) -> Result<(), TlsError> {
-    let (file, dir) = (settings.revocation_list.as_deref(), settings.revocation_dir.as_deref());
+    let dir = settings.revocation_dir.as_deref();
+    let pinned = match settings.revocation_list.as_deref().map(Pinned::open) {
+        Some(Err(error)) if plain_file::is_other(&error) => {
+            return Err(not_plain("certificate revocation list", settings.revocation_list.as_deref()));
+        }
+        Some(Ok(pinned)) => Some(pinned),
+        _ => None,
+    };
+    let file = pinned.as_ref().map(Pinned::path);
+    dir.map_or(Ok(()), check_lists)?;
     let loaded = (|| -> Result<bool, ErrorStack> {
         let store = context.cert_store_mut();
         let mut loaded = false;
@@ -140,6 +151,22 @@ fn set_revocations(context: &mut SslContextBuilder, settings: &TlsSettings) -> R
     Ok(())
 }
 
+fn not_plain(what: &str, file: Option<&Path>) -> TlsError {
+    TlsError(format!("{what} file \"{}\" is not a regular file", file.unwrap_or(Path::new("")).display()))
+}
+
+/// OpenSSL opens the lists of a directory when it needs them, by their names.
+fn check_lists(dir: &Path) -> Result<(), TlsError> {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    let is_list =
+        |path: &PathBuf| path.extension().is_some_and(|extension| extension.as_encoded_bytes().starts_with(b"r"));
+    let is_other = |path: &PathBuf| fs::metadata(path).is_ok_and(|metadata| !metadata.is_file());
+    match entries.map(|entry| entry.path()).find(|path| is_list(path) && is_other(path)) {
+        Some(path) => Err(not_plain("certificate revocation list", Some(&path))),
+        None => Ok(()),
+    }
+}
+
 /// Loads the client certificate and its key. Returns whether there is one.
 fn set_certificate(context: &mut SslContextBuilder, settings: &TlsSettings) -> Result<bool, TlsError> {
     let wanted = settings.certificate_mode != SslCertMode::Disable;
@@ -154,9 +181,11 @@ fn set_certificate(context: &mut SslContextBuilder, settings: &TlsSettings) -> R
             return Err(TlsError(format!("could not open certificate file \"{file}\": {reason}")));
         }
     }
-    context.set_certificate_chain_file(name(file)?).map_err(|errors| {
-        TlsError::because(&format!("could not read certificate file \"{}\"", file.display()), &errors)
-    })?;
+    let unreadable = format!("could not read certificate file \"{}\"", file.display());
+    let pinned = Pinned::open(file).map_err(|error| TlsError(format!("{unreadable}: {}", system_message(&error))))?;
+    context
+        .set_certificate_chain_file(name(pinned.path())?)
+        .map_err(|errors| TlsError::because(&unreadable, &errors))?;
     if let Some(file) = &settings.key {
         let unusable = |errors: &ErrorStack| {
             TlsError::because(&format!("could not load private key file \"{}\"", file.display()), errors)
@@ -186,9 +215,10 @@ fn read_key(
         })
     })?;
     check_access(&metadata, file)?;
-    let bytes = fs::read(file).map_err(|error| {
+    let (bytes, metadata) = plain_file::read(file).map_err(|error| {
         TlsError(format!("could not load private key file \"{shown}\": {}", system_message(&error)))
     })?;
+    check_access(&metadata, file)?; // it may be another one by now
     // Without a callback, OpenSSL would ask for the password on a terminal.
     let give_password = |buffer: &mut [u8]| -> Result<usize, ErrorStack> {
         let password = password.map_or("", Secret::reveal).as_bytes();
@@ -222,7 +252,9 @@ fn check_access(key: &Metadata, file: &Path) -> Result<(), TlsError> {
 /// Has the session's keys appended to a file, which must be writable to begin with; what becomes of it later is nobody's
 /// concern.
 fn log_keys(context: &mut SslContextBuilder, file: &Path) -> Result<(), TlsError> {
-    let append = |file: &Path| OpenOptions::new().append(true).create(true).mode(0o600).open(file);
+    let append = |file: &Path| {
+        plain_file::open(file, OpenOptions::new().append(true).create(true).mode(0o600)).map(|(log, _)| log)
+    };
     append(file).map_err(|error: io::Error| {
         let (file, reason) = (file.display(), system_message(&error));
         TlsError(format!("could not open SSL key logging file \"{file}\": {reason}"))

@@ -32,8 +32,12 @@ const VERSION_TROUBLE: [&str; 11] = [
 
 /// Shakes hands with the server on a connected socket, whose name as it was written is `server_name`. All that is sent
 /// before the server's certificate has been accepted is what anybody may know.
-pub async fn handshake(socket: Socket, settings: &TlsSettings, server_name: Option<&str>) -> Result<Session, TlsError> {
-    let Context { context, certificate } = Context::new(settings)?;
+pub async fn handshake(
+    socket: Socket,
+    settings: &TlsSettings,
+    server_name: Option<&str>,
+    Context { context, certificate }: Context,
+) -> Result<Session, TlsError> {
     let unusable = |errors| TlsError::because("could not establish SSL connection", &errors);
     let mut ssl = Ssl::new(&context).map_err(unusable)?;
     if let Some(name) = server_name.filter(|name| settings.send_server_name && may_be_sent(name)) {
@@ -43,6 +47,7 @@ pub async fn handshake(socket: Socket, settings: &TlsSettings, server_name: Opti
     let mut stream = SslStream::new(ssl, Channel::new(socket)).map_err(unusable)?;
     poll_fn(|_| {
         forget_errors();
+        stream.get_mut().begin_turn();
         match stream.connect() {
             Ok(()) => Poll::Ready(Ok(())),
             Err(error) if matches!(error.code(), ErrorCode::WANT_READ | ErrorCode::WANT_WRITE) => Poll::Pending,

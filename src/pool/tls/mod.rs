@@ -17,7 +17,7 @@ mod context;
 mod handshake;
 mod session;
 
-pub use context::ClientCertificate;
+pub use context::{ClientCertificate, Context};
 pub use handshake::handshake;
 pub use session::Session;
 

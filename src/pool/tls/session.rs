@@ -1,6 +1,6 @@
 //! A TLS session over a socket, without waiting.
 
-use super::context::ClientCertificate;
+use super::context::{ClientCertificate, Context};
 use super::{TlsError, forget_errors, reason};
 use crate::reactor::Socket;
 use openssl::hash::MessageDigest;
@@ -26,16 +26,27 @@ pub struct Session {
 pub struct Channel {
     socket: Socket,
     end: Option<io::Error>,
+    /// How many reads OpenSSL may make before others have their turn: it reads as long as it gets nothing that is for us, and
+    /// a server can have that go on and on.
+    reads_left: usize,
 }
+
+/// See [`Channel`].
+const READS: usize = 32;
 
 impl Channel {
     pub fn new(socket: Socket) -> Channel {
-        Channel { socket, end: None }
+        Channel { socket, end: None, reads_left: READS }
     }
 
     /// Why the socket is of no use any more, if it is that.
     pub fn take_end(&mut self) -> Option<io::Error> {
         self.end.take()
+    }
+
+    /// To be called before each step of OpenSSL's.
+    pub fn begin_turn(&mut self) {
+        self.reads_left = READS;
     }
 
     /// Keeps an error, and passes it on.
@@ -51,6 +62,11 @@ impl Read for Channel {
         if !self.socket.is_readable() {
             return Err(ErrorKind::WouldBlock.into());
         }
+        let Some(reads_left) = self.reads_left.checked_sub(1) else {
+            self.socket.make_haste();
+            return Err(ErrorKind::WouldBlock.into());
+        };
+        self.reads_left = reads_left;
         match self.socket.read(buffer).map_err(|error| self.ended(error))? {
             Some(0) => Err(ErrorKind::UnexpectedEof.into()), // without it OpenSSL's own words for it would depend on its version
             Some(count) => Ok(count),
@@ -98,6 +114,7 @@ impl Session {
     ///
     /// What the server's TLS has to say to ours, such as a ticket, is dealt with on the way.
     pub fn read(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+        self.stream.get_mut().begin_turn();
         loop {
             forget_errors();
             let error = match self.stream.ssl_read(buffer) {
@@ -124,6 +141,7 @@ impl Session {
     /// bytes then, or with more.
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<Option<usize>> {
         forget_errors();
+        self.stream.get_mut().begin_turn();
         match self.stream.ssl_write(bytes) {
             Ok(count) => Ok(Some(count)),
             Err(error) if matches!(error.code(), ErrorCode::WANT_READ | ErrorCode::WANT_WRITE) => Ok(None),
@@ -162,6 +180,11 @@ impl Session {
             Some(errors) => io::Error::other(TlsError(format!("SSL error: {}", reason(errors)))),
             None => ErrorKind::UnexpectedEof.into(),
         })
+    }
+
+    /// What another connection to the same server needs.
+    pub fn context(&self) -> Context {
+        Context { context: self.stream.ssl().ssl_context().to_owned(), certificate: self.certificate.clone() }
     }
 
     /// Whether the server has asked for a client certificate, and got one.

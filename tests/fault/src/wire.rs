@@ -47,7 +47,12 @@ pub fn backend_key_data(process_id: u32, key: u32) -> Vec<u8> {
 
 /// ReadyForQuery, outside a transaction.
 pub fn ready_for_query() -> Vec<u8> {
-    message(b'Z', b"I")
+    ready(b"I")
+}
+
+/// ReadyForQuery with this status.
+pub fn ready(status: &[u8]) -> Vec<u8> {
+    message(b'Z', status)
 }
 
 /// RowDescription of columns (name, type OID), in text form.

@@ -203,3 +203,26 @@ $$;
 select md5(d) = md5(a) as d, md5(e) = md5(b) as e, md5(f::text) = md5(c::text) as f
   from (values (repeat('až''\', 200000), decode(repeat('00ff5c27', 250000), 'hex'), array[repeat('q"\', 200000), null, repeat('x', 400000)])) v (a, b, c),
        lateral big(a, b, c);
+
+-- An argument of type void: a query that calls a function with it calls it without.
+select from on_shards('create schema voids');
+select from on_shards('create function voids.none() returns text language sql as ''select ''''none()''''::text''');
+select from on_shards('create function voids.both(i int) returns text language sql as ''select ''''both('''' || i || '''')''''''');
+create schema voids;
+create function voids.hash() returns int language sql as 'select 0';
+create function voids.cluster() returns text language sql as $$ select 'shards'::text $$;
+create function voids.none(void) returns text language plproxy as $$ cluster 'shards'; run on 0; $$;
+create function voids.both(a void, i int) returns text language plproxy as $$ cluster 'shards'; run on i; $$;
+create function voids.hashed(v void) returns text language plproxy as $$ cluster voids.cluster(v); run on voids.hash(v); target voids.none; $$;
+create function voids.hashed_by(v void) returns text language plproxy as $$ cluster 'shards'; run on v; target voids.none; $$;
+create function voids.selected(v void) returns text language plproxy as $$ cluster 'shards'; run on 0; select voids.none(v); $$;
+create function voids.value_of(v void) returns setof text language plproxy as $$ cluster 'shards'; run on 0; select v::text where v is not null; $$;
+create function voids.nothing(v void) returns void language plproxy as $$ cluster 'shards'; run on 0; select voids.none(v); $$;
+select voids.none(null), voids.none(''), voids.none(null::void), voids.both(null, 3), voids.both('', 1);
+select voids.hashed(null), voids.hashed(''), voids.selected(null), voids.selected(''), '[' || voids.nothing(null)::text || ']' as nothing;
+select '[' || voids.value_of('') || ']' as value;
+select voids.value_of(null);
+select voids.hashed_by(null);
+create function voids.split(v void) returns text language plproxy as $$ cluster 'shards'; split v; $$;
+set client_min_messages = warning;
+drop schema voids cascade;

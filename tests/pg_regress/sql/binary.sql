@@ -68,7 +68,9 @@ insert into types values
         array['0', '0.0', '-0.000', '1', '10000', '0.0001', '-1.50', '1e100', '1e-100', 'NaN', 'Infinity', '-Infinity', '1e131071', '1e-16383', '0e-16383',
         repeat('9', 5000) || '.' || repeat('10', 5000)]),
     ('interval', '(random() * 2 - 1) * make_interval(1000, 500, 0, 1000, 1000, 1000, 1000)',
-        '{0,1 month -1 day 00:00:00.000001,-1 month 1 day -00:00:00.000001,-178000000 years,178000000 years,2147483647 days,-2147483648 days,2562047788:00:54.775807}'),
+        ('{0,1 month -1 day 00:00:00.000001,-1 month 1 day -00:00:00.000001,-178000000 years,178000000 years,2147483647 days,-2147483648 days,'
+        -- PostgreSQL 14 reads no more hours than an integer holds.
+        || case when current_setting('server_version_num')::integer < 150000 then '2147483647:59:59.999999' else '2562047788:00:54.775807' end || '}')::text[]),
     ('time with time zone', 'format(''%s%s:31:07'', time ''0:00'' + random() * interval ''24 hours'', to_char((random() * 28 - 14)::integer, ''SG00''))',
         '{00:00Z,24:00+15:59:59,24:00-15:59:59,12:34:56.789+05:30}'),
     ('inet', 'set_masklen(inet ''0.0.0.0'' + (random() * 4294967295)::bigint, i % 33)',

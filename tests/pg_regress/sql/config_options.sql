@@ -29,7 +29,8 @@ select try('statement_timeout', '1');
 select try('keepalive_idle', '0');
 select try('keepalive_interval', '');
 select try('keepalive_count', '0');
--- empty or 0 is none, in any case
+-- empty or 0 is none, in any case; config_values.sql has what else is taken for a number
+select try('default_user', '');
 select key, try(key, ''), try(key, '0'), try(upper(key), '0')
 from unnest(array['modular_mapping', 'connection_lifetime', 'query_timeout', 'connect_timeout', 'disable_binary', 'statement_timeout']) key;
 
@@ -41,7 +42,6 @@ select try('query_timeout ', '1');
 select try(null, '1');
 select try('query_timeout', null);
 select try('default_user', 'postgres');
-select try('default_user', '');
 select try('default_user', 'SESSION_USER');
 -- the last of several counts
 delete from plproxy.options where cluster = 'options';

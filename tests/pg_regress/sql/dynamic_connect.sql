@@ -52,6 +52,13 @@ select at(:'shard' || ' password=correct sslcert=/dev/null');
 select at(:'shard' || ' password=correct sslkey=/dev/null');
 select at(:'shard' || ' password=correct sslpassword=x');
 select at(:'shard' || ' password=correct sslkeylogfile=/dev/null');
+-- nor what would tell which files there are
+select at(:'shard' || ' password=correct sslrootcert=/etc/passwd');
+select at(:'shard' || ' password=correct sslrootcert=/nonexistent');
+select at(:'shard' || ' password=correct sslcrl=/etc/passwd');
+select at(:'shard' || ' password=correct sslcrldir=/etc');
+-- the system's authorities are for everybody
+select try(:'shard' || ' password=correct sslmode=verify-full sslrootcert=system');
 -- functions of the site's, and functions that run as a superuser
 select at_fixed('x');
 select at_definer(:'shard');

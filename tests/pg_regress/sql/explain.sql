@@ -107,6 +107,37 @@ drop server explain_any cascade;
 -- After all this a call is a call again.
 select place(0), place(1);
 
+-- It is this call that is explained, and nothing else. What its arguments, its defaults and its hash function call is
+-- executed as always, also if it is the same function; and with analyze it is this call that is told of.
+create function logged(v text) returns text language plproxy as $$ cluster 'analyze'; run on 0; target explain.log; $$;
+select from on_shards('create schema explain');
+select from on_shards('create table explain.lines (v text)');
+select from on_shards($$create function explain.log(v text) returns text language sql as
+    'insert into explain.lines values ($1) returning v'$$);
+create function lines() returns setof text language plproxy as $$ cluster 'analyze'; run on 0; select v from explain.lines order by 1; $$;
+select masked(line) from plproxy_explain($$logged(logged('argument') || ', outer')$$) line;
+select lines();
+create function logged_by_default(v text, w text default logged('default')) returns text language plproxy as
+    $$ cluster 'analyze'; run on 0; target explain.log2; $$;
+select masked(line) from plproxy_explain($$logged_by_default('x')$$) line where line ~ 'Function';
+create function logging_hash(v text) returns int language plpgsql as $$ begin
+    if v = 'outer' then perform explain.logged('hash'), explain.hashed('inner'); end if; return 0; end $$;
+create function hashed(v text) returns text language plproxy as $$ cluster 'analyze'; run on logging_hash(v); target explain.log; $$;
+select masked(line) from plproxy_explain($$hashed('outer')$$) line where line ~ 'Function|Remote';
+select lines();
+-- Nor is a call explained that isn't made.
+create function strictly(v text) returns text strict language plproxy as $$ cluster 'analyze'; run on 0; select nullif(v, 'null'); $$;
+select plproxy_explain($$strictly(strictly('null'))$$);
+select plproxy_explain($$strictly(strictly('null'))$$, true);
+select masked(line) from plproxy_explain($$strictly((select string_agg(line, '') from plproxy_explain('place(1)', true) line))$$, true) line
+where line ~ 'Function';
+-- What is explained after an error is the next one.
+do $do$ begin perform plproxy_explain($$logged((1/(length('x') - 1))::text)$$); exception when division_by_zero then null; end $do$;
+select logged('after');
+select lines();
+set client_min_messages = warning;
+select from on_shards('drop schema explain cascade');
+reset client_min_messages;
 -- As whom: a function with SECURITY DEFINER runs as its owner, also here.
 create role regress_explain;
 grant usage on schema explain to regress_explain;

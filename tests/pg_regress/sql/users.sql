@@ -59,6 +59,22 @@ set role regress_plproxy_b;
 select definer_proxy(), who(), definer_proxy();
 reset role;
 
+-- The code of a table's owner that PostgreSQL runs on its own account, as the table's owner: the session isn't his.
+create function told(n integer) returns integer immutable language plpgsql as
+    $$ begin raise notice 'the owner: %', users.who_by_session() = 'regress_plproxy_a'; return n; end $$;
+grant create on schema users to regress_plproxy_a;
+create table owned (n integer);
+insert into owned values (1);
+alter table owned owner to regress_plproxy_a;
+create index owned_told on owned (told(n));
+analyze owned;
+reindex table owned;
+create materialized view owned_view as select users.told(n) from owned;
+alter materialized view owned_view owner to regress_plproxy_a;
+refresh materialized view owned_view;
+-- What a statement of the session's own evaluates is the session's.
+insert into owned values (2);
+
 -- CONNECT
 select connstr('plproxy_shard0') as shard \gset
 select who_by_connect(:'shard') = session_user as mine, who_by_connect(:'shard' || ' user=regress_plproxy_c');

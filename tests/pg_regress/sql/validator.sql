@@ -33,12 +33,27 @@ create function pseudo_event() returns event_trigger language plproxy as 'cluste
 create function pseudo_void(int) returns void language plproxy as 'cluster ''shards''; select $1;';
 select pseudo_void(1) is null as is_null, pseudo_void(1)::text = '' as is_empty;
 
+-- polymorphic ones, wherever they are
+create function pseudo(anyelement) returns anyelement language plproxy as 'cluster ''shards'';';
+create function pseudo(int, anyarray) returns setof anyarray language plproxy as 'cluster ''shards'';';
+create function pseudo(inout a anyelement) language plproxy as 'cluster ''shards'';';
+create function pseudo(a anyelement, out b anyarray, out c int) language plproxy as 'cluster ''shards'';';
+create function pseudo(a int, b anycompatible) returns table (c anycompatible) language plproxy as 'cluster ''shards'';';
+create function pseudo("any") returns int language plproxy as 'cluster ''shards'';';
+set check_function_bodies = off;
+create function pseudo(anyelement) returns anyelement language plproxy as 'cluster ''shards'';';
+reset check_function_bodies;
+select pseudo(1);
+-- a result that nothing can have
+create function pseudo_any() returns "any" language plproxy as 'cluster ''shards'';';
+select pseudo_any();
+
 -- triggers
 create table watched (a int);
 create trigger t before insert on watched for each row execute function pseudo_trigger();
 insert into watched values (1);
 drop table watched;
--- nor event triggers
+-- nor event triggers, known by what they return
 create event trigger validator_event on ddl_command_start when tag in ('CREATE CONVERSION') execute function pseudo_event();
 create conversion validator.c for 'LATIN1' to 'UTF8' from iso8859_1_to_utf8;
 drop event trigger validator_event;

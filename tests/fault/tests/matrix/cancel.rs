@@ -113,13 +113,16 @@ fn case_11_cancel_port_is_silent(scene: &mut Scene) {
 fn cancel_port(scene: &mut Scene, listening: Listening) {
     scene.proxy_mut(1).listen(listening);
     let mut cancelled = Instant::now();
-    // Nobody can tell the shard to stop, so it must come to an end by itself.
-    let result = scene.meanwhile("select rest(1, 3)", |meanwhile| {
+    // Nobody can tell the shard to stop, and it won't come to an end by itself while this lasts.
+    let result = scene.meanwhile("select rest(1, 600)", |meanwhile| {
         meanwhile.wait_for_running("rest", 1);
         cancelled = meanwhile.cancel();
     });
     expect_cancelled(result);
     expect_within(cancelled, SECOND);
+    let end = "select count(pg_cancel_backend(pid)) from pg_stat_activity
+                where datname like 'fault\\_shard%' and state = 'active' and query like '%public.rest%'";
+    assert_eq!(scene.ask::<i64>(end, &[]), 1);
     wait_until("the connection to be closed", || scene.proxy(1).open_connections() == 0);
 }
 

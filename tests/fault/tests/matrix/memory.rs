@@ -23,14 +23,14 @@ cases! {
 }
 
 /// A figure in kB that Linux tells of a process.
-fn status(pid: i32, name: &str) -> usize {
+pub fn status(pid: i32, name: &str) -> usize {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("the backend is there");
     let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("Linux knows that");
     line.trim_start_matches(':').trim().trim_end_matches(" kB").parse().expect("a number of kB")
 }
 
 /// Runs `action` and says how much memory the process had at most meanwhile, in kB more than before.
-fn peak<T>(pid: i32, action: impl FnOnce() -> T) -> (T, usize) {
+pub fn peak<T>(pid: i32, action: impl FnOnce() -> T) -> (T, usize) {
     let (before, highest, is_over) = (memory(pid), AtomicUsize::new(0), AtomicBool::new(false));
     let result = std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -139,7 +139,7 @@ fn case_16_no_memory_for_a_message(scene: &mut Scene) {
 }
 
 /// How many bytes the backend may have, of any kind.
-fn limit_memory(scene: &Scene, bytes: &str) {
+pub fn limit_memory(scene: &Scene, bytes: &str) {
     // Without privileges only the process's own user may do that.
     let owner = fs::metadata(&scene.server.home).expect("the server's directory is there");
     let mut command = Command::new("setpriv");
