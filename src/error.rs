@@ -407,7 +407,7 @@ impl Problem {
                 Some("There are too many open files on the local server.".into())
             }
             Problem::SchemaOwner(_) => Some(
-                "Its configuration functions run with the privileges of their callers, and somebody who is neither a \
+                "Its configuration functions would run with a superuser's privileges, and a role that is neither a \
                  superuser nor the database's owner could have created it."
                     .into(),
             ),

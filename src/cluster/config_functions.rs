@@ -27,13 +27,23 @@ const OWNER: &str = "select n.nspowner, exists (select from \
     join pg_catalog.pg_database d on d.datname operator(pg_catalog.=) pg_catalog.current_database() \
     where n.nspname operator(pg_catalog.=) 'plproxy'";
 
-/// Fails if the functions may be those of somebody whom no superuser has asked to write them: they run with the privileges
-/// of their callers. A schema that nobody but a superuser or the database's owner could have made is trusted, also if they
-/// have given it to another role. It is looked at again after every change of schemas, roles and the database.
-fn check_schema() -> Result<(), Problem> {
-    let now = inval::owner_changes();
-    if SCHEMA_SEEN.get().is_some_and(|(seen, _)| seen == now) {
-        return Ok(());
+/// Who is behind the functions.
+#[derive(Clone, Copy)]
+struct Makers {
+    /// The count of changes of schemas, roles and the database when this was found out.
+    changes: u64,
+    /// Whether the schema is a superuser's.
+    are_superusers: bool,
+    /// The schema's owner, if somebody could have made it whom no superuser has asked to. A schema that nobody but a superuser
+    /// or the database's owner could have made is trusted, also if they have given it to another role.
+    doubtful_owner: Option<Oid>,
+}
+
+/// Who is behind the functions now.
+fn makers() -> Makers {
+    let changes = inval::owner_changes();
+    if let Some(known) = MAKERS.get().filter(|known| known.changes == changes) {
+        return known;
     }
     // Not read-only, as are the functions: what this transaction has just changed counts.
     let (owner, is_doubtful) = OWNER_QUERY.with(|query| {
@@ -42,18 +52,24 @@ fn check_schema() -> Result<(), Problem> {
             (field(0).map(|owner| Oid::from(owner.value() as u32)), field(1).is_some_and(|flag| flag.value() != 0))
         })
     });
-    match owner {
-        Some(owner) if is_doubtful => Err(Problem::SchemaOwner(roles::name(owner).to_string())),
-        owner => {
-            SCHEMA_SEEN.set(Some((now, owner.is_some_and(roles::is_superuser_role))));
-            Ok(())
-        }
+    let are_superusers = owner.is_some_and(roles::is_superuser_role);
+    let makers = Makers { changes, are_superusers, doubtful_owner: owner.filter(|_| is_doubtful) };
+    MAKERS.set(Some(makers));
+    makers
+}
+
+/// Fails if a superuser would run functions that may be those of somebody whom no superuser has asked to write them: they
+/// run with the privileges of their callers. Others call them as they always have.
+fn check_makers() -> Result<(), Problem> {
+    match makers().doubtful_owner {
+        Some(owner) if roles::is_superuser() => Err(Problem::SchemaOwner(roles::name(owner).to_string())),
+        _ => Ok(()),
     }
 }
 
-/// Whether the schema is a superuser's. To be asked when a cluster has been read.
+/// Whether the schema is a superuser's.
 pub fn are_superusers() -> bool {
-    SCHEMA_SEEN.get().is_some_and(|(_, is_superusers)| is_superusers)
+    makers().are_superusers
 }
 
 /// Calls one of the functions for a cluster. Not read-only: a configuration that this transaction has just changed counts.
@@ -71,8 +87,7 @@ thread_local! {
     static VERSION: ManuallyDrop<Statement> = statement(NAMES[0]);
     static CONFIG: ManuallyDrop<Statement> = statement(NAMES[1]);
     static OWNER_QUERY: ManuallyDrop<Statement> = ManuallyDrop::new(Statement::new(OWNER.to_owned(), Vec::new()));
-    /// The count of changes at which the schema was last found to be trustworthy, and whether it is a superuser's.
-    static SCHEMA_SEEN: Cell<Option<(u64, bool)>> = const { Cell::new(None) };
+    static MAKERS: Cell<Option<Makers>> = const { Cell::new(None) };
     static PARTITIONS: ManuallyDrop<Statement> = statement(NAMES[2]);
     // Never dropped, like everything that lives as long as the backend.
     static CLUSTERS: ManuallyDrop<RefCell<HashMap<String, Versioned>>> = ManuallyDrop::default();
@@ -223,7 +238,7 @@ fn version(cluster: &str) -> Result<Version, Problem> {
         if !function.is_prepared() && !all_exist() {
             return Err(Problem::ClusterNotFound(cluster.to_owned()));
         }
-        check_schema()?;
+        check_makers()?;
         call(function, cluster, |rows| {
             if rows.len() != 1 {
                 return Err(Problem::VersionRows(rows.len()));

@@ -20,3 +20,10 @@ begin
 exception when internal_error then
     return sqlerrm ~ 'PQconnectPoll: ';
 end $$;
+create role deployer;
+create server old_users foreign data wrapper plproxy options (p0 'dbname=shard0');
+alter server old_users owner to deployer;
+grant usage on foreign server users to deployer;
+create user mapping for deployer server users options (user 'deployer');
+grant create on database proxy to deployer;
+create schema plproxy authorization deployer;

@@ -92,8 +92,8 @@ reset role;
 grant usage on schema plproxy to public;
 select plproxy_disconnect(), count(*) from plproxy_connections;
 
--- Configuration functions run as their callers. So the schema must be the work of a superuser or the database's owner:
--- of nobody who may create schemas otherwise, be it directly or through a role that he has.
+-- Configuration functions run as their callers. So for a superuser the schema must be the work of a superuser or the
+-- database's owner: of no role that may create schemas otherwise, be it directly or through a role that it is a member of.
 create role regress_privileges_maker;
 alter schema plproxy owner to regress_privileges_definer;
 select privileges.own();
@@ -107,6 +107,12 @@ select privileges.own();
 select reachable from plproxy_ping('privileges callers');
 alter schema plproxy owner to regress_privileges_maker;
 select privileges.own();
+-- Others are let, as they always were.
+grant usage on schema plproxy to regress_privileges;
+set role regress_privileges;
+select privileges.own();
+reset role;
+revoke usage on schema plproxy from regress_privileges;
 -- What gives the schema to somebody whom one trusts mends it.
 revoke regress_privileges_definer from regress_privileges_maker;
 alter schema plproxy owner to regress_privileges_definer;
