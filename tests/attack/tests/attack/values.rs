@@ -147,27 +147,65 @@ fn copied(client: &mut Client, statement: &str) -> Vec<u8> {
     bytes
 }
 
-/// A server that says what it is told to.
+/// A server that says what it is told to, and is honest about its settings.
 fn tell(peer: &mut Peer, lie: &Mutex<Lie>) -> io::Result<()> {
     peer.log_in()?;
     loop {
-        let request = peer.hear_request()?;
-        let bind = request.iter().find(|(kind, _)| *kind == b'B').map(|(_, body)| body.as_slice());
-        let formats = bind.and_then(result_formats).unwrap_or_default();
-        let answer = {
-            let mut lie = lie.lock().expect("no panic in there");
-            let is_binary = formats.first() == Some(&1);
-            lie.asked = Some(is_binary);
-            let value = if is_binary { lie.binary.clone() } else { lie.text.clone() };
-            let number: &[u8] = if formats.last() == Some(&1) { &7_i32.to_be_bytes() } else { b"7" };
-            match formats.len() {
-                0 | 1 => data_row(&[Some(&value)]),
-                _ => data_row(&[Some(&value), Some(number)]),
+        let mut settings = HashMap::new();
+        let mut answer = Vec::new();
+        let mut sql = String::new();
+        for (kind, body) in peer.hear_request()? {
+            match kind {
+                b'P' => {
+                    sql = body
+                        .split(|byte| *byte == 0)
+                        .nth(1)
+                        .map(String::from_utf8_lossy)
+                        .unwrap_or_default()
+                        .into_owned();
+                    answer.extend(message(b'1', b""));
+                }
+                b'B' => {
+                    answer.extend(message(b'2', b""));
+                    answer.extend(match about_settings(&sql, &mut settings) {
+                        Some(values) => {
+                            data_row(&values.iter().map(|value| Some(value.as_bytes())).collect::<Vec<_>>())
+                        }
+                        None => row(&result_formats(&body).unwrap_or_default(), lie),
+                    });
+                    answer.extend(command_complete("SELECT 1"));
+                }
+                _ => {}
             }
-        };
-        let begun = [message(b'1', b""), message(b'2', b"")].concat();
-        peer.say(&[begun, answer, command_complete("SELECT 1"), ready_for_query()].concat())?;
+        }
+        answer.extend(ready_for_query());
+        peer.say(&answer)?;
     }
+}
+
+/// The lie, in the form that was asked for, and perhaps the number that follows it.
+fn row(formats: &[i16], lie: &Mutex<Lie>) -> Vec<u8> {
+    let mut lie = lie.lock().expect("no panic in there");
+    let is_binary = formats.first() == Some(&1);
+    lie.asked = Some(is_binary);
+    let value = if is_binary { &lie.binary } else { &lie.text };
+    let number: &[u8] = if formats.last() == Some(&1) { &7_i32.to_be_bytes() } else { b"7" };
+    match formats.len() {
+        0 | 1 => data_row(&[Some(value)]),
+        _ => data_row(&[Some(value), Some(number)]),
+    }
+}
+
+/// What a query answers that sets settings, or asks for those that were set; `None` if it does neither.
+fn about_settings(sql: &str, settings: &mut HashMap<String, String>) -> Option<Vec<String>> {
+    // The text between quotes: names and values in turns, or names.
+    let quoted: Vec<_> = sql.split('\'').skip(1).step_by(2).map(str::to_owned).collect();
+    if sql.starts_with("select pg_catalog.set_config(") {
+        settings.extend(quoted.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())));
+        return Some(quoted.chunks_exact(2).map(|pair| pair[1].clone()).collect());
+    }
+    sql.starts_with("select pg_catalog.current_setting(")
+        .then(|| quoted.iter().map(|name| settings.get(name).cloned().unwrap_or_default()).collect())
 }
 
 /// The formats of the result that a Bind asks for.
