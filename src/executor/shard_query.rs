@@ -224,8 +224,9 @@ impl<'e> ShardQuery<'e> {
         for _ in 0..BATCH {
             if let (Stage::Running, Some(reading)) = (self.stage, &self.reading) {
                 match self.connection.receive_rows() {
-                    Ok(rows) if rows.is_empty() => {}
-                    Ok(rows) => {
+                    Ok(Some(rows)) if rows.is_empty() => {} // the next message is another one
+                    Ok(None) => return Ok(Progress::Waiting),
+                    Ok(Some(rows)) => {
                         let taken = taker.rows(reading, rows);
                         taken.map_err(|fault| self.faulty(fault))?;
                         continue;

@@ -157,10 +157,11 @@ impl Connection {
     }
 
     /// As [`Connection::receive`], but takes all rows that have been received by then. There are none if the next message
-    /// is another one, or if the socket must be waited for first.
-    pub fn receive_rows(&mut self) -> Result<Rows<'_>, Problem> {
+    /// is another one.
+    pub fn receive_rows(&mut self) -> Result<Option<Rows<'_>>, Problem> {
         match self.stream.has_message() {
-            Ok(_) => Ok(self.stream.take_rows()),
+            Ok(true) => Ok(Some(self.stream.take_rows())),
+            Ok(false) => Ok(None),
             Err(end) => Err(self.lost(end)),
         }
     }
