@@ -53,7 +53,8 @@ const ACTIONS: &[&str] = &[
     "select count(*) from plproxy_connections, plproxy_clusters, plproxy_functions",
     "select pg_cancel_backend(pg_backend_pid())",
     "select pg_terminate_backend(pg_backend_pid())",
-    "select pg_terminate_backend(pid) from pg_stat_activity where datname like 'fault\\_shard%' and application_name <> 'rig'",
+    // It waits for their ends: a query that is sent to a session that is just ending fails.
+    "select pg_terminate_backend(pid, 10000) from pg_stat_activity where datname like 'fault\\_shard%' and application_name <> 'rig'",
     "select scene.f(2)",
     "select count(*) from scene.g(2)",
     "select count(*) from scene.s(array[1, 2, 3])",

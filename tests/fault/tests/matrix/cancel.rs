@@ -143,7 +143,9 @@ fn case_12_cancelled_when_just_finished(scene: &mut Scene) {
                 std::thread::sleep(Duration::from_micros(number * 37 % 1500));
             }
         });
-        for number in 0..10_000 {
+        let mut requests = 0;
+        // How many cancels come between calls, or find the answer there already, is the machine's business.
+        for number in 0..100_000 {
             match scene.text(&format!("select echo(1, 'call{number}')")) {
                 Ok(answer) => assert_eq!(answer, format!("shard1:call{number}")),
                 error => {
@@ -151,11 +153,15 @@ fn case_12_cancelled_when_just_finished(scene: &mut Scene) {
                     cancelled += 1;
                 }
             }
+            requests = scene.proxy(1).cancel_requests();
+            if number >= 10_000 && cancelled > 100 && requests > 100 {
+                break;
+            }
         }
         is_over.store(true, SeqCst);
+        assert!(cancelled > 100, "only {cancelled} calls were cancelled");
+        assert!(requests > 100, "only {requests} requests to cancel were made");
     });
-    assert!(cancelled > 100, "only {cancelled} calls were cancelled");
-    assert!(scene.proxy(1).cancel_requests() > 100);
     // Otherwise what comes after the case might be cancelled.
     while scene.text("select 1").is_err() {}
 }

@@ -98,6 +98,8 @@ fn case_18_malformed_answers(scene: &mut Scene) {
         ("an unasked description", [begun(), wire::row_description(&[("r", 25)]), good(), ended()].concat()),
         ("PortalSuspended", [begun(), good(), message(b's', b""), ended()].concat()),
         ("login questions", [begun(), authentication(3, b""), good(), ended()].concat()),
+        ("a parameter without a value", [message(b'S', b"x"), begun(), good(), ended()].concat()),
+        ("a parameter without anything", [begun(), good(), message(b'S', b""), ended()].concat()),
         ("BackendKeyData", [begun(), wire::backend_key_data(1, 2), good(), ended()].concat()),
     ];
     // CopyIn, CopyOut, CopyBoth, CopyData, CopyDone, FunctionCallResponse, NegotiateProtocolVersion; what only clients
@@ -243,8 +245,6 @@ fn case_18_malformed_descriptions(scene: &mut Scene) {
 fn case_18_strange_but_harmless(scene: &mut Scene) {
     scripted::begin(scene);
     let asides = [
-        ("a parameter without a value", message(b'S', b"x")),
-        ("a parameter without anything", message(b'S', b"")),
         ("a notification of nothing", message(b'A', b"")),
         ("a notice of nothing", message(b'N', b"")),
         ("a notice without an end", message(b'N', b"Mnotice")),
