@@ -116,6 +116,8 @@ fn expect_out_of_memory(
 }
 
 fn case_16_no_memory_for_a_value(scene: &mut Scene) {
+    // What the C library keeps of smaller pieces.
+    scene.allow_memory(64 * 1024);
     scene.on_coordinator(
         "create function scene.json(n int) returns setof json language plproxy as $$
              cluster 'shards'; run on 1; select to_json(repeat('x', n)); $$;
