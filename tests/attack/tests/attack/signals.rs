@@ -7,7 +7,7 @@ use plproxy_fault::proxy::wait_until;
 use plproxy_fault::scene::{Path, run};
 use plproxy_fault::world::{COORDINATOR, SHARDS, Server};
 use postgres::{Client, Error, NoTls, SimpleQueryMessage};
-use std::io::Write;
+use std::io::{Read, Write};
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -94,6 +94,7 @@ fn bombarded(server: &Server, killer: &mut Killer, number: u64, dice: &mut Dice,
                     _ => killer.send("USR1", pid),
                 }
             }
+            killer.settle();
             sent
         });
         for (query, expected) in &calls {
@@ -171,13 +172,24 @@ struct Killer(Child);
 
 impl Killer {
     fn start() -> Killer {
-        let shell = Command::new("sh").stdin(Stdio::piped()).stderr(Stdio::null()).spawn();
+        let shell = Command::new("sh").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
         Killer(shell.expect("there is a shell"))
     }
 
     fn send(&mut self, signal: &str, pid: i32) {
+        self.say(&format!("kill -{signal} {pid}"));
+    }
+
+    /// Waits until all signals have been sent.
+    fn settle(&mut self) {
+        self.say("echo");
+        let output = self.0.stdout.as_mut().expect("a pipe");
+        output.read_exact(&mut [0]).expect("an empty line");
+    }
+
+    fn say(&mut self, command: &str) {
         let input = self.0.stdin.as_mut().expect("a pipe");
-        writeln!(input, "kill -{signal} {pid}").expect("the shell reads");
+        writeln!(input, "{command}").expect("the shell reads");
     }
 }
 
