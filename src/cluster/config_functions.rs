@@ -16,9 +16,9 @@ use std::rc::Rc;
 const SCHEMA: &str = "plproxy";
 const NAMES: [&str; 3] = ["get_cluster_version", "get_cluster_config", "get_cluster_partitions"];
 
-/// The schema's owner, and whether the schema could be the work of somebody who is neither a superuser nor the database's
-/// owner: of one who may create schemas, and has the rights of the schema's owner. (A superuser is a member of every role.)
-const OWNER: &str = "select n.nspowner, exists (select from \
+/// Whether the schema could be the work of somebody who is neither a superuser nor the database's owner: of one who may create
+/// schemas, and has the rights of the schema's owner. (A superuser is a member of every role.)
+const IS_DOUBTFUL: &str = "select exists (select from \
     (select n.nspowner as role union all select m.member from pg_catalog.pg_auth_members m) r \
     where not pg_catalog.pg_has_role(r.role, d.datdba, 'MEMBER') \
     and pg_catalog.pg_has_role(r.role, n.nspowner, 'MEMBER') \
@@ -45,17 +45,22 @@ fn makers() -> Makers {
     if let Some(known) = MAKERS.get().filter(|known| known.changes == changes) {
         return known;
     }
-    // Not read-only, as are the functions: what this transaction has just changed counts.
-    let (owner, is_doubtful) = OWNER_QUERY.with(|query| {
-        query.run(std::iter::empty(), false, |rows| {
-            let field = |column| if rows.len() > 0 { rows.datum(0, column) } else { None };
-            (field(0).map(|owner| Oid::from(owner.value() as u32)), field(1).is_some_and(|flag| flag.value() != 0))
-        })
-    });
+    let owner = catalog::schema_owner(SCHEMA);
     let are_superusers = owner.is_some_and(roles::is_superuser_role);
-    let makers = Makers { changes, are_superusers, doubtful_owner: owner.filter(|_| is_doubtful) };
+    // Who has the rights of a superuser is one.
+    let doubtful_owner = owner.filter(|_| !are_superusers && is_doubtful());
+    let makers = Makers { changes, are_superusers, doubtful_owner };
     MAKERS.set(Some(makers));
     makers
+}
+
+/// As [`IS_DOUBTFUL`] says. Not read-only, as are the functions: what this transaction has just changed counts.
+fn is_doubtful() -> bool {
+    DOUBT.with(|query| {
+        query.run(std::iter::empty(), false, |rows| {
+            rows.len() > 0 && rows.datum(0, 0).is_some_and(|is_doubtful| is_doubtful.value() != 0)
+        })
+    })
 }
 
 /// Fails if a superuser would run functions that may be those of somebody whom no superuser has asked to write them: they
@@ -86,7 +91,7 @@ fn statement(name: &str) -> ManuallyDrop<Statement> {
 thread_local! {
     static VERSION: ManuallyDrop<Statement> = statement(NAMES[0]);
     static CONFIG: ManuallyDrop<Statement> = statement(NAMES[1]);
-    static OWNER_QUERY: ManuallyDrop<Statement> = ManuallyDrop::new(Statement::new(OWNER.to_owned(), Vec::new()));
+    static DOUBT: ManuallyDrop<Statement> = ManuallyDrop::new(Statement::new(IS_DOUBTFUL.to_owned(), Vec::new()));
     static MAKERS: Cell<Option<Makers>> = const { Cell::new(None) };
     static PARTITIONS: ManuallyDrop<Statement> = statement(NAMES[2]);
     // Never dropped, like everything that lives as long as the backend.

@@ -197,6 +197,24 @@ pub fn may_call_text_function(schema: &str, name: &str) -> bool {
     })
 }
 
+/// The owner of a schema. `None` if there is no such schema.
+pub fn schema_owner(schema: &str) -> Option<Oid> {
+    let schema = encoding::to_server_cstring(schema);
+    // SAFETY: NUL-terminated text; with missing_ok the result is InvalidOid instead of an ERROR. The syscache tuple is pinned
+    // until ReleaseSysCache, and the fixed part of a pg_namespace row is always there.
+    unsafe {
+        let namespace = pg_sys::get_namespace_oid(schema.as_ptr().cast(), true);
+        let cache = pg_sys::SysCacheIdentifier::NAMESPACEOID as c_int;
+        let tuple = pg_sys::SearchSysCache1(cache, pg_sys::Datum::from(namespace));
+        if tuple.is_null() {
+            return None;
+        }
+        let owner = (*pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_namespace>()).nspowner;
+        pg_sys::ReleaseSysCache(tuple);
+        Some(owner)
+    }
+}
+
 /// The schema, and in it the function of this name that takes one `text`.
 fn text_function(schema: &str, name: &str) -> Option<(Oid, Oid)> {
     let (schema, name) = (encoding::to_server_cstring(schema), encoding::to_server_cstring(name));
